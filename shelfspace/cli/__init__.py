@@ -1,0 +1,1 @@
+"""The shell: parse, then call a plain function that anyone can import."""

@@ -1,0 +1,37 @@
+"""What the shell prints: answers to standard output, everything else to standard error."""
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_errors = Console(stderr=True, highlight=False)
+
+
+def show(answer: str | RenderableType) -> None:
+    """Print an answer; text goes out as it is, neither wrapped nor coloured."""
+    if isinstance(answer, str):
+        Console(soft_wrap=True, markup=False, highlight=False).print(answer)
+    else:
+        Console(highlight=False).print(answer)
+
+
+def say(message: str) -> None:
+    """Tell the person something that is not the answer."""
+    _errors.print(message, markup=False, soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """Tell the person what went wrong."""
+    _errors.print(f"error: {message}", style="red", markup=False, soft_wrap=True)
+
+
+def progress() -> Progress:
+    """Return a bar with the time passed and the time left, on standard error."""
+    return Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=_errors,
+        transient=not _errors.is_terminal,
+    )

@@ -1,0 +1,1 @@
+"""Honest numbers: protocols measured, intervals, slices, leaks, the gate and the report."""

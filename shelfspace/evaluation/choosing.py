@@ -1,0 +1,298 @@
+"""All that validation decides: what event kinds weigh, each model's settings, the weights of the blend."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shelfspace.blend import Blend, Mode
+from shelfspace.config import Choice, Table, build, search_space, settings_of
+from shelfspace.errors import ConfigError, did_you_mean
+from shelfspace.evaluation.measure import Scorer, measure
+from shelfspace.evaluation.mixing import Mix, choose_weights
+from shelfspace.evaluation.search import Search, Settings, Trial, tune
+from shelfspace.linear.knn import ItemKNN
+from shelfspace.linear.models import RETRIEVERS
+from shelfspace.linear.repeat import Repeat
+from shelfspace.linear.retriever import Retriever
+from shelfspace.shop.cases import Cases
+from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.history import History
+
+Told = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+KIND_FACTORS = (0.0, 0.1, 0.3, 1.0, 3.0)
+KIND_TRIALS = 12
+
+
+@dataclass(frozen=True)
+class Model:
+    """One `[linear.NAME]`: a part, and the settings that the file fixes; the rest is for validation to choose."""
+
+    name: str
+    section: Table
+
+    @property
+    def part(self) -> type:
+        """The class, for what its signature says."""
+        return type(self.make({}))
+
+    def make(self, settings: Mapping[str, Any]) -> Retriever:
+        """Build the part, not yet fitted."""
+        retriever: Retriever = build(RETRIEVERS, {**self.section, **settings}, path=f"linear.{self.name}")
+        return retriever
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What validation chose.
+
+    kinds: what an event of each kind counts for;
+    settings: for each model, those that were tuned;
+    mixes: the blend's weights by mode;
+    searches: what was tried on the way, by model (`event weights` among them where there is more than one kind).
+    """
+
+    kinds: dict[str, float]
+    settings: dict[str, Settings]
+    mixes: dict[Mode, Mix]
+    searches: dict[str, Search[Any]] = field(default_factory=dict)
+
+
+def models_of(sections: Mapping[str, Any]) -> list[Model]:
+    """Read `[linear.*]`: `use` is the section's own name where it is not given; `NAME = false` leaves a model out.
+
+    Raises:
+        ConfigError: an unknown model or setting.
+    """
+    models = []
+    for name, section in sections.items():
+        if section is False:
+            continue
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"linear.{name} = {section!r}: write a section [linear.{name}], or false to leave it out")
+        if "use" not in section and name not in RETRIEVERS:
+            raise ConfigError(f"[linear.{name}] is unknown{did_you_mean(name, RETRIEVERS)}; known: {sorted(RETRIEVERS)}")
+        model = Model(name, {"use": name, **section})
+        model.make({})
+        models.append(model)
+    if not models:
+        raise ConfigError("[linear] leaves no model; keep at least one")
+    return models
+
+
+def fit_all(
+    models: Sequence[Model],
+    settings: Mapping[str, Settings],
+    history: History,
+    catalogue: Catalogue,
+    *,
+    told: Told | None = None,
+) -> dict[str, Retriever]:
+    """Fit each model with its chosen settings."""
+    fitted = {}
+    for n, model in enumerate(models):
+        if told is not None:
+            told(f"fitting {model.name}", n, len(models))
+        fitted[model.name] = model.make(settings.get(model.name, {})).fit(history, catalogue)
+    if told is not None:
+        told("fitted", len(models), len(models))
+    return fitted
+
+
+def choose(
+    models: Sequence[Model],
+    validation: Mapping[Mode, Cases],
+    catalogue: Catalogue,
+    kinds: Mapping[str, float],
+    *,
+    metric: str = "ndcg@10",
+    budget_seconds: float = 180.0,
+    max_trials: int = 40,
+    max_cases: int = 2000,
+    max_events: int = 2_000_000,
+    num_candidates: int = 100,
+    mixed: Sequence[str] | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    told: Told | None = None,
+) -> Chosen:
+    """Choose on validation, within a budget of wall clock.
+
+    Every model gets an equal part of the time that is left, and as many trials as any other. Models are tuned on the
+    items new to the user, `repeat` on all items; a shop with more than `max_events` is tuned on a sample of its users
+    and fitted whole for the blend.
+
+    Args:
+        models: what to tune.
+        validation: the block of each mode; `new` must be there. Blocks of one protocol share what they fit.
+        catalogue: the items.
+        kinds: event kinds and the weights to start from.
+        metric: what is maximised.
+        budget_seconds: wall clock for the searches; the blend's weights come after.
+        max_trials: for each model.
+        max_cases: cases scored in a trial.
+        max_events: events fitted in a trial.
+        num_candidates: of the blend.
+        mixed: the models that may enter the blend; all where None.
+        seed: of every draw.
+        checkpoint: a folder; a search that is finished is written there, and not made again when it is found there.
+        told: progress.
+    """
+    begun = time.monotonic()
+    weighted, searches = _kind_weights(validation, catalogue, kinds, metric, max_cases, max_events, seed, checkpoint)
+    validation = {mode: reweighted(cases, weighted) for mode, cases in validation.items()}
+    settings: dict[str, Settings] = {}
+    for n, model in enumerate(models):
+        if told is not None:
+            told(f"tuning {model.name}", n, len(models))
+        cases = validation["any" if model.part is Repeat and "any" in validation else "new"]
+        left = max(0.0, budget_seconds - (time.monotonic() - begun)) / (len(models) - n)
+        found = _kept(
+            checkpoint,
+            model.name,
+            lambda: _tuned(model, cases, catalogue, metric, left, max_trials, max_cases, max_events, seed),  # noqa: B023
+        )
+        searches[model.name], settings[model.name] = found, found.best
+    if told is not None:
+        told("weighing the blend", len(models), len(models))
+    fitted = fit_all(models, settings, validation["new"].fit, catalogue)
+    entering = {name: part for name, part in fitted.items() if mixed is None or name in mixed}
+    k, mixes = int(metric.partition("@")[2]), dict[Mode, Mix]()
+    for mode, cases in validation.items():
+        scales = mixes["new"].scales if "new" in mixes else None
+        mixes[mode] = choose_weights(
+            cases, entering, k=k, num_candidates=num_candidates, max_cases=max_cases, scales=scales, seed=seed
+        )
+    return Chosen(weighted, settings, mixes, searches)
+
+
+def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_candidates: int) -> Blend:
+    """Put the fitted models together under the weights chosen; a mode that has none takes those of the other."""
+    weights = {mode: mix.weights for mode, mix in mixes.items()}
+    if "any" not in weights:
+        weights["any"] = weights["new"]
+    names = [n for n in mixes["new"].weights if n in fitted]
+    return Blend({n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates)
+
+
+def alone(retriever: Retriever) -> Scorer:
+    """Return the scorer of one model by itself."""
+    return lambda queries, allowed: retriever.score(queries)
+
+
+def weighed(history: History, kinds: Mapping[str, float]) -> History:
+    """Return the history with each event weighed by its kind."""
+    if len(kinds) < 2:
+        return history
+    return replace(history, weight=np.asarray(list(kinds.values()), np.float32)[history.kind])
+
+
+def reweighted(cases: Cases, kinds: Mapping[str, float]) -> Cases:
+    """Return the cases with events weighed by their kinds."""
+    return replace(cases, fit=weighed(cases.fit, kinds), queries=weighed(cases.queries, kinds))
+
+
+def _kind_weights(
+    validation: Mapping[Mode, Cases],
+    catalogue: Catalogue,
+    kinds: Mapping[str, float],
+    metric: str,
+    max_cases: int,
+    max_events: int,
+    seed: int,
+    checkpoint: Path | None,
+) -> tuple[dict[str, float], dict[str, Search[Any]]]:
+    """Choose what each kind weighs by the item-kNN kernel at its start values; the heaviest kind stays as it is."""
+    if len(kinds) < 2:
+        return dict(kinds), {}
+    heaviest = max(kinds, key=lambda kind: kinds[kind])
+    cases = validation["new"].sample(max_cases, seed=seed)
+    history = _sampled(cases.fit, max_events, seed)
+
+    def make(factors: Settings) -> dict[str, float]:
+        return {kind: weight * float(factors.get(kind) or 0.0) if kind in factors else weight
+                for kind, weight in kinds.items()}
+
+    def objective(weights: dict[str, float]) -> float:
+        scorer = alone(ItemKNN().fit(weighed(history, weights), catalogue))
+        return measure(reweighted(cases, weights), {"x": scorer}, ks=_ks(metric))["x"].mean(metric)
+
+    def search() -> Search[Any]:
+        space = {kind: Choice(KIND_FACTORS) for kind in kinds if kind != heaviest}
+        start: Settings = dict.fromkeys(space, 1.0)
+        return tune(make, space, objective, budget_seconds=60, max_trials=KIND_TRIALS, seed=seed, start=start)
+
+    found = _kept(checkpoint, "event weights", search)
+    return make(found.best), {"event weights": found}
+
+
+def _tuned(
+    model: Model,
+    cases: Cases,
+    catalogue: Catalogue,
+    metric: str,
+    budget_seconds: float,
+    max_trials: int,
+    max_cases: int,
+    max_events: int,
+    seed: int,
+) -> Search[Any]:
+    space = {name: where for name, where in search_space(model.part).items() if name not in model.section}
+    if cases.fit.clock != "calendar":
+        space = {name: where for name, where in space.items() if cases.fit.clock == "steps" or "half_life" not in name}
+    sample, history = cases.sample(max_cases, seed=seed), _sampled(cases.fit, max_events, seed)
+
+    def objective(retriever: Retriever) -> float:
+        return measure(sample, {"x": alone(retriever)}, ks=_ks(metric))["x"].mean(metric)
+
+    return tune(
+        lambda settings: model.make(settings).fit(history, catalogue),
+        space,
+        objective,
+        budget_seconds=budget_seconds,
+        max_trials=max_trials,
+        seed=seed,
+        start={name: value for name, value in settings_of(model.make({})).items() if name in space},
+        refit_free=getattr(model.part, "REFIT_FREE", frozenset()) & space.keys(),
+    )
+
+
+def _sampled(history: History, max_events: int, seed: int) -> History:
+    """Return the events of as many users, drawn at random, as have `max_events` together."""
+    if history.num_events <= max_events:
+        return history
+    order = np.random.default_rng(seed).permutation(history.num_users)
+    within = np.cumsum(history.lengths()[order]) <= max_events
+    keep = np.zeros(history.num_users, bool)
+    keep[order[within]] = True
+    return history.keep(np.repeat(keep, history.lengths()))
+
+
+def _ks(metric: str) -> tuple[int]:
+    return (int(metric.partition("@")[2]),)
+
+
+def _kept(checkpoint: Path | None, name: str, search: Callable[[], Search[Any]]) -> Search[Any]:
+    """Return the search as an earlier run left it, or make it and leave it."""
+    if checkpoint is None:
+        return search()
+    file = checkpoint / f"{name.replace(' ', '_')}.json"
+    if file.is_file():
+        saved = json.loads(file.read_text("utf-8"))
+        trials = tuple(
+            Trial(t["settings"], np.nan if t["value"] is None else t["value"], t["seconds"], t.get("failure", ""))
+            for t in saved["trials"]
+        )
+        return Search(saved["best"], saved["value"], trials)
+    found = search()
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".new")
+    beside.write_text(json.dumps(found.to_json()), "utf-8")
+    beside.replace(file)
+    return found

@@ -1,0 +1,239 @@
+"""What a trained space holds, and how it lies on disk. It holds; tasks ask.
+
+    RUN/current            names N, replaced atomically
+    RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
+                           blend.json  linear.npz  history.npz  index/
+"""
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfspace.blend import Blend
+from shelfspace.config import build, settings_of
+from shelfspace.errors import InputError, SpaceError
+from shelfspace.index import Index, open_index
+from shelfspace.linear.models import RETRIEVERS
+from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.history import History
+from shelfspace.shop.ids import Ids
+
+FORMAT_VERSION = 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A trained space.
+
+    catalogue: the N items; users: the named users, the first rows of `history`; history: all events;
+    kinds: the event kinds and what each counts for;
+    vectors: float32 [N, embedding_dim], unit length, 0 where an item has neither behaviour nor content;
+    blocks: what stands side by side in a vector, name -> width; the widths sum to embedding_dim;
+    index: the vectors, ready to be searched;  blend: the models that recommend;
+    address: which index, as in `[index] use`;  folder: the run it was read from.
+    """
+
+    catalogue: Catalogue
+    users: Ids
+    history: History
+    kinds: Mapping[str, float]
+    vectors: npt.NDArray[np.float32]
+    blocks: Mapping[str, int]
+    index: Index
+    blend: Blend
+    address: str = "exact"
+    folder: Path | None = None
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """What to show for each item: its title, or its id where it has none."""
+        return self.catalogue.titles()
+
+    def __repr__(self) -> str:
+        where = f" at {self.folder}" if self.folder else ""
+        return (
+            f"{type(self).__name__}({len(self.catalogue):,} items, {len(self.users):,} users, "
+            f"{self.history.num_events:,} events, {self.vectors.shape[1]} dimensions{where})"
+        )
+
+    def save(self, run: str | Path) -> Path:
+        """Write the space into a run folder as its next version and make that the current one.
+
+        A version is written beside the others and renamed when whole: a job killed at any moment leaves the old
+        space as it was.
+
+        Returns:
+            The folder of the version.
+        """
+        spaces = Path(run) / "spaces"
+        spaces.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(p.name) for p in spaces.iterdir() if p.name.isdigit()), default=0)
+        unfinished = spaces / f"{number}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        _write(self, unfinished)
+        unfinished.rename(spaces / str(number))
+        _replace(Path(run) / "current", str(number))
+        return spaces / str(number)
+
+    @classmethod
+    def open(cls, run: str | Path) -> Self:
+        """Read the current space of a run folder. Vectors stay on disk, memory-mapped.
+
+        Raises:
+            SpaceError: the folder or a file in it is missing, damaged or of another format; it names the file.
+        """
+        run = Path(run)
+        if not run.is_dir():
+            raise SpaceError(f"there is no run folder at {run}; `shelfspace train` makes one")
+        if not (run / "current").is_file():
+            raise SpaceError(f"{run} holds no finished space: it has no file named `current`")
+        with _reading(run / "current"):
+            number = int((run / "current").read_text("utf-8"))
+        return cls(**_read(run / "spaces" / str(number)), folder=run)
+
+
+def _write(space: Holding, folder: Path) -> None:
+    catalogue, history, blend = space.catalogue, space.history, space.blend
+    used = {n: r for n, r in blend.retrievers.items() if any(w.get(n, 0) > 0 for w in blend.weights.values())}
+    about = {
+        "format_version": FORMAT_VERSION,
+        "kinds": dict(space.kinds),
+        "clock": history.clock,
+        "now": history.now,
+        "num_items": len(catalogue),
+        "blocks": dict(space.blocks),
+        "index": space.address,
+    }
+    _replace(folder / "space.json", json.dumps(about, indent=1))
+    items = catalogue.table.append_column("item_id", catalogue.ids.array)
+    items = items.append_column("first_seen", pa.array(catalogue.first_seen))
+    items = items.append_column("duplicates", pa.array(catalogue.duplicates))
+    pq.write_table(items, folder / "items.parquet", compression="zstd")
+    pq.write_table(pa.table({"user_id": space.users.array}), folder / "ids.parquet", compression="zstd")
+    np.save(folder / "vectors.npy", space.vectors)
+    columns = {name: getattr(history, name) for name in _HISTORY}
+    np.savez(folder / "history.npz", **columns)
+    parts = {name: {"use": _use(part), **settings_of(part)} for name, part in used.items()}
+    mix = {
+        "retrievers": parts,
+        "scales": {n: blend.scales[n] for n in used},
+        "weights": {mode: {n: w for n, w in ws.items() if n in used} for mode, ws in blend.weights.items()},
+        "num_candidates": blend.num_candidates,
+    }
+    _replace(folder / "blend.json", json.dumps(mix, indent=1))
+    learnt = {f"{name}/{key}": a for name, part in used.items() for key, a in part.arrays().items()}
+    np.savez(folder / "linear.npz", **learnt)  # type: ignore[arg-type]
+    (folder / "index").mkdir()
+    space.index.save(folder / "index")
+
+
+_HISTORY = ("indptr", "item", "time", "weight", "kind", "basket")
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    about = _load(folder / "space.json", lambda p: json.loads(p.read_text("utf-8")))
+    if about.get("format_version") != FORMAT_VERSION:
+        raise SpaceError(
+            f"{folder / 'space.json'} is of format {about.get('format_version')}; this version of shelfspace reads "
+            f"format {FORMAT_VERSION}: train the run again"
+        )
+    items = _load(folder / "items.parquet", pq.read_table)
+    users = _load(folder / "ids.parquet", pq.read_table)
+    vectors = _load(folder / "vectors.npy", lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
+    columns = _load(folder / "history.npz", _arrays)
+    mix = _load(folder / "blend.json", lambda p: json.loads(p.read_text("utf-8")))
+    learnt = _load(folder / "linear.npz", _arrays)
+    with _reading(folder / "index"):
+        index = open_index(about["index"], vectors.shape[1])
+        index.load(folder / "index")
+    with _reading(folder / "items.parquet"):
+        catalogue = Catalogue(
+            ids=Ids(items["item_id"].combine_chunks(), "item"),
+            table=items.drop_columns(["item_id", "first_seen", "duplicates"]),
+            first_seen=items["first_seen"].to_numpy(),
+            duplicates=items["duplicates"].to_numpy(),
+        )
+    with _reading(folder / "history.npz"):
+        history = History(
+            **{name: columns[name] for name in _HISTORY},
+            num_items=about["num_items"],
+            clock=about["clock"],
+            now=about["now"],
+        )
+    with _reading(folder / "linear.npz"):
+        blend = Blend(
+            retrievers={name: _restored(name, section, learnt) for name, section in mix["retrievers"].items()},
+            scales=mix["scales"],
+            weights=mix["weights"],
+            num_candidates=mix["num_candidates"],
+        )
+    return {
+        "catalogue": catalogue,
+        "users": Ids(users["user_id"].combine_chunks(), "user"),
+        "history": history,
+        "kinds": about["kinds"],
+        "vectors": vectors,
+        "blocks": about["blocks"],
+        "index": index,
+        "blend": blend,
+        "address": about["index"],
+    }
+
+
+def _restored(name: str, section: Mapping[str, Any], learnt: Mapping[str, npt.NDArray[np.generic]]) -> Any:
+    part = build(RETRIEVERS, section, path=f"linear.{name}")
+    prefix = f"{name}/"
+    return part.restore({k.removeprefix(prefix): a for k, a in learnt.items() if k.startswith(prefix)})
+
+
+def _use(part: object) -> str:
+    names = [name for name, known in RETRIEVERS.items() if known is type(part)]
+    return names[0] if names else f"{type(part).__module__}:{type(part).__qualname__}"
+
+
+def _arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _load(path: Path, reader: Callable[[Path], T]) -> T:
+    with _reading(path):
+        return reader(path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say which file it was when it is missing or damaged."""
+    try:
+        yield
+    except FileNotFoundError as problem:
+        raise SpaceError(f"{problem.filename or path} is missing; the space is not whole") from None
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException) as problem:
+        raise SpaceError(f"{path} is damaged: {problem}") from None
+    except InputError as problem:
+        raise SpaceError(f"{path}: {problem}") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old one or the new one, never a part."""
+    beside = path.with_name(path.name + ".new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,17 @@
+"""The retrievers by the names that a settings file uses."""
+
+from shelfspace.linear.ease import EASE
+from shelfspace.linear.knn import ItemKNN
+from shelfspace.linear.lowrank import LowRank
+from shelfspace.linear.popularity import Popularity
+from shelfspace.linear.repeat import Repeat
+from shelfspace.linear.ridge import PastFuture
+
+RETRIEVERS: dict[str, type] = {
+    "popularity": Popularity,
+    "repeat": Repeat,
+    "item_knn": ItemKNN,
+    "ease": EASE,
+    "past_future": PastFuture,
+    "low_rank": LowRank,
+}

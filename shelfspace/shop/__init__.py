@@ -1,0 +1,1 @@
+"""The data: what a shop has, read, checked, cleaned, counted and split."""
