@@ -1,37 +1,439 @@
 """From a shop's files to a space that answers: the only file that knows all the parts."""
 
 import json
-import time
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tomlkit
 
 from shelfspace import config as settings
-from shelfspace.blend import Mode
-from shelfspace.errors import GateError, InputError
-from shelfspace.evaluation.choosing import (
-    Chosen,
-    Model,
-    Told,
-    alone,
-    blend_of,
-    choose,
-    fit_all,
-    models_of,
-    reweighted,
-    weighed,
+from shelfspace.blend import Blend, Mode
+from shelfspace.errors import ConfigError, GateError, SpaceError
+from shelfspace.evaluation import choosing
+from shelfspace.evaluation.card import write_card
+from shelfspace.evaluation.choosing import Chosen, Model, Told
+from shelfspace.evaluation.gate import Gate, Measured, judge
+from shelfspace.evaluation.leaks import (
+    Leak,
+    future_knowledge,
+    near_duplicate_listings,
+    shuffled_times,
+    training_on_test,
 )
-from shelfspace.evaluation.gate import Gate, Measured, judge, write_gate
 from shelfspace.evaluation.measure import Scorer, measure
-from shelfspace.evaluation.report import write_report
+from shelfspace.evaluation.report import Neighbours, write_report
+from shelfspace.evaluation.slices import item_slices
 from shelfspace.index import open_index
-from shelfspace.linear.vectors import VectorKNN
+from shelfspace.linear.content import ContentKNN
+from shelfspace.linear.popularity import Popularity
+from shelfspace.linear.retriever import Retriever, Scores
+from shelfspace.linear.vectors import ItemVectors
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.check import Check, write_page
+from shelfspace.shop.history import History
 from shelfspace.shop.reading import read_shop, require_trainable
+from shelfspace.shop.schema import TABLES
+from shelfspace.shop.sections import folder_config
 from shelfspace.shop.shop import Shop
-from shelfspace.shop.splits import split
+from shelfspace.shop.splits import possible_protocols, split
 from shelfspace.space import Space
+
+Source = str | Path | Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """`[evaluation]`: how the space is measured."""
+
+    protocol: str | None = None
+    metric: str = "ndcg@10"
+    ks: list[int] = field(default_factory=lambda: [10, 20])
+    baselines: list[str] = field(default_factory=list)
+    max_cases: int = 20_000
+    test: str | None = None
+
+
+@dataclass(kw_only=True)
+class Training:
+    """`[training]`: how long, and from which seed."""
+
+    budget: str = "3m"
+    max_trials: int = 40
+    tune_cases: int = 2_000
+    tune_events: int = 2_000_000
+    tune_weights: bool = True
+    seed: int = 0
+
+
+@dataclass(kw_only=True)
+class Mixing:
+    """`[blend]`: which models may enter it (all, where empty), and how many candidates each names."""
+
+    models: list[str] = field(default_factory=list)
+    num_candidates: int = 100
+
+
+@dataclass(kw_only=True)
+class Indexing:
+    """`[index]`: where the vectors are looked up."""
+
+    use: str = "exact"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run's settings, every section of them checked."""
+
+    table: settings.Table
+    models: list[Model]
+    evaluation: Evaluation
+    training: Training
+    mixing: Mixing
+    indexing: Indexing
+
+    @classmethod
+    def of(cls, table: settings.Table) -> "Plan":
+        """Check the sections that are not the data's own.
+
+        Raises:
+            ConfigError: an unknown section or setting, or a value of the wrong type.
+        """
+        settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *_SECTIONS])
+        parts = {
+            name: part(**settings.checked(part, table.get(name, {}), name)) for name, part in _SECTIONS.items()
+        }
+        models = choosing.models_of(table.get("linear", {}))
+        known = [model.name for model in models]
+        for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
+            settings.refuse_unknown({name: None}, known, "linear")
+        settings.seconds(parts["training"].budget, "training.budget")
+        return cls(table, models, parts["evaluation"], parts["training"], parts["blend"], parts["index"])
+
+
+_SECTIONS = {"evaluation": Evaluation, "training": Training, "blend": Mixing, "index": Indexing}
+
+
+def check(
+    config: Source | None = None, *, sets: Sequence[str] = (), out: str | Path | None = None, **frames: Any
+) -> Check:
+    """Read a shop once and say what is there, what is dropped and why.
+
+    Args:
+        config: a settings file, a folder with the standard names, or the settings as a mapping.
+        sets: `section.key=value`, read after the file.
+        out: a folder for `check.html`, `check.json` and `quarantine.parquet`; nothing is written where None.
+        frames: tables of the contract as data frames: `events=`, `items=`, `users=` …
+
+    Raises:
+        InputError: a setting, a file or a column is not what it must be.
+        DirtyDataError: more rows are unusable than `clean.max_dropped` allows.
+
+    Example:
+        >>> check("shop.toml", out="check").to_json()["events"]  # doctest: +SKIP
+    """
+    plan = Plan.of(_loaded(config, sets, frames))
+    return _read(plan, frames, Path(out) if out is not None else None).check
+
+
+def train(
+    config: Source | None = None,
+    *,
+    sets: Sequence[str] = (),
+    out: str | Path = "runs/shop",
+    strict: bool = False,
+    resume: bool = False,
+    told: Told | None = None,
+    **frames: Any,
+) -> Space:
+    """Read a shop, choose settings on validation, measure once on test, fit on everything, and write a run folder.
+
+    Args:
+        config: a settings file, a folder with the standard names, or the settings as a mapping.
+        sets: `section.key=value`, read after the file.
+        out: the run folder. A space that is already there stays current until the new one is whole.
+        strict: raise GateError, and leave the old space current, when the new one is worse than the best baseline.
+        resume: go on with a run that was stopped: searches that were finished are not made again.
+        told: progress: what is being done, how much is done, how much there is.
+        frames: tables of the contract as data frames: `events=`, `items=`, `users=` …
+
+    Returns:
+        The space, refitted on all events with the settings chosen.
+
+    Raises:
+        InputError: a setting, a file, a column or the shop as a whole is not what it must be.
+        JobError: more rows are unusable than allowed, or `strict` and the gate says worse.
+
+    Example:
+        >>> import shelfspace as ss  # doctest: +SKIP
+        >>> space = ss.train(events=orders, items=products, out="runs/shop")  # doctest: +SKIP
+    """
+    table, out = _loaded(config, sets, frames), Path(out)
+    plan = Plan.of(table)
+    checkpoint = _checkpoint(out, table, resume=resume)
+    shop = _read(plan, frames, out, told)
+    require_trainable(shop)
+    chosen, gate = _decided(plan, shop, told, checkpoint)
+    space = None if strict and gate.verdict == "worse" else _space(plan, shop, chosen, told)
+    gate.write(out)
+    write_card(out / "card.md", gate.metrics, _counts(shop), chosen)
+    _report(out / "report.html", gate, shop, chosen, space)
+    if space is None:
+        raise GateError(gate.text)
+    (out / "config.toml").write_text(tomlkit.dumps(_filled(plan, chosen, shop)), "utf-8")
+    space.save(out)
+    shutil.rmtree(checkpoint)
+    return Space.open(out)
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    protocol: str | None = None,
+    sets: Sequence[str] = (),
+    out: str | Path | None = None,
+    told: Told | None = None,
+    **frames: Any,
+) -> Gate:
+    """Measure a run's models again on its data, with the settings it chose; the blend is weighed for the protocol.
+
+    Args:
+        run: a run folder.
+        protocol: another than the run's own; see `shelfspace.shop.splits.PROTOCOLS`.
+        sets: `section.key=value`, read after the run's settings; `training.seed=1` draws other items or users.
+        out: a folder for `metrics.json` and `per_user.parquet`; nothing is written where None.
+        told: progress.
+        frames: the tables, where the run was trained from data frames.
+
+    Raises:
+        SpaceError: the run has no settings.
+        InputError: the data or a setting is not what it must be.
+    """
+    file = Path(run) / "config.toml"
+    if not file.is_file():
+        raise SpaceError(f"{run} holds no finished run: {file.name} is missing")
+    chosen_protocol = [f"evaluation.protocol={protocol}"] if protocol else []
+    plan = Plan.of(settings.load(file, sets=[*sets, *chosen_protocol]))
+    shop = _read(plan, frames, None, told)
+    require_trainable(shop)
+    _, gate = _decided(plan, shop, told, None)
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        gate.write(Path(out))
+    return gate
+
+
+def _loaded(config: Source | None, sets: Sequence[str], frames: Mapping[str, Any]) -> settings.Table:
+    """Read the settings; a folder is read for its standard names, data frames need no path."""
+    if config is None and not frames:
+        raise ConfigError("there is nothing to read: give a settings file, a folder, or events= as a data frame")
+    if isinstance(config, str | Path) and Path(config).is_dir():
+        config = folder_config(config)
+    given = settings.load(config if config is not None else {}, sets=sets)
+    for name in frames:
+        settings.refuse_unknown({name: None}, list(TABLES))
+        given.setdefault(name, {})
+    if "items" not in given and "events" in given:
+        given["items"] = {"from": "events"}
+    return given
+
+
+def _read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | None = None) -> Shop:
+    if told is not None:
+        told("reading the shop", 0, 1)
+    quarantine = None
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        quarantine = out / "quarantine.parquet"
+    shop = read_shop(plan.table, frames=frames, quarantine=quarantine)
+    if out is not None:
+        (out / "check.json").write_text(json.dumps(shop.check.to_json(), ensure_ascii=False, indent=1), "utf-8")
+        write_page(shop.check, out / "check.html")
+    return shop
+
+
+def _decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None) -> tuple[Chosen, Gate]:
+    """Choose on validation, then measure once on test what was fitted without it."""
+    first = plan.evaluation.protocol or possible_protocols(shop)[0]
+    modes: dict[Mode, str] = {"new": first} if first != "time" else {"new": "time", "any": "time-any"}
+    blocks = {mode: split(shop, protocol, seed=plan.training.seed) for mode, protocol in modes.items()}
+    training = plan.training
+    chosen = choosing.choose(
+        plan.models,
+        {mode: block.validation for mode, block in blocks.items()},
+        shop.catalogue,
+        _kinds(shop),
+        metric=plan.evaluation.metric,
+        budget_seconds=settings.seconds(training.budget, "training.budget"),
+        max_trials=training.max_trials,
+        max_cases=training.tune_cases,
+        max_events=training.tune_events,
+        num_candidates=plan.mixing.num_candidates,
+        mixed=plan.mixing.models or None,
+        tune_kinds=training.tune_weights,
+        seed=training.seed,
+        checkpoint=checkpoint,
+        told=told,
+    )
+    tests = {mode: choosing.reweighted(block.test, chosen.kinds) for mode, block in blocks.items()}
+    return chosen, _measured(plan, shop, tests, chosen, told)
+
+
+def _measured(
+    plan: Plan, shop: Shop, tests: Mapping[Mode, Cases], chosen: Chosen, told: Told | None
+) -> Gate:
+    fit = tests["new"].fit
+    fitted = choosing.fit_all(plan.models, chosen.settings, fit, shop.catalogue, told=told)
+    blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
+    measured = {}
+    for mode, cases in tests.items():
+        scorers: dict[str, Scorer] = {"default": partial(_blended, blend, mode)}
+        scorers |= {name: choosing.alone(part) for name, part in fitted.items()}
+        sample = cases.sample(plan.evaluation.max_cases, seed=plan.training.seed)
+        measured[cases.protocol] = Measured(
+            sample,
+            measure(
+                sample,
+                scorers,
+                ks=plan.evaluation.ks,
+                item_slices=item_slices(cases.fit),
+                progress=partial(told, f"measuring, {cases.protocol}") if told is not None else None,
+            ),
+        )
+    return judge(
+        measured,
+        users=shop.users,
+        baselines=plan.evaluation.baselines,
+        headline=plan.evaluation.metric,
+        leaks=_leaks(tests["new"], fitted, shop),
+        vectors=_vectors_of(fitted),
+        seed=plan.training.seed,
+    )
+
+
+def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np.bool_]) -> Scores:
+    return blend.scores(queries, allowed, mode)
+
+
+def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Leak]:
+    """Look for every leak; of the models, those that are cheap to fit twice stand for what all were given."""
+    cheap = {name: part for name, part in fitted.items() if isinstance(part, Popularity | ContentKNN)}
+    return [
+        *training_on_test(cases, dict.fromkeys(fitted, cases.fit)),
+        *near_duplicate_listings(cases, shop.catalogue.duplicates),
+        *future_knowledge(cases, cheap, shop.catalogue),
+        *shuffled_times(shop.history),
+    ]
+
+
+def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
+    return next((part.vectors for part in fitted.values() if isinstance(part, ItemVectors)), None)
+
+
+def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
+    """Fit the models that answer, and the vectors, on all events."""
+    history = choosing.weighed(shop.history, chosen.kinds)
+    models = [m for m in plan.models if m.name in chosen.used or issubclass(m.part, ItemVectors)]
+    fitted = choosing.fit_all(models, chosen.settings, history, shop.catalogue, told=told)
+    learnt = [part for part in fitted.values() if isinstance(part, ItemVectors)]
+    space = learnt[0] if learnt else ItemVectors().learn(history, shop.catalogue)
+    index = open_index(plan.indexing.use, space.vectors.shape[1])
+    index.add(np.arange(len(space.vectors), dtype=np.int32), space.vectors)
+    return Space(
+        catalogue=shop.catalogue,
+        users=shop.users,
+        history=history,
+        kinds=chosen.kinds,
+        vectors=space.vectors,
+        blocks=space.blocks,
+        index=index,
+        blend=choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates),
+        address=plan.indexing.use,
+    )
+
+
+def _kinds(shop: Shop) -> dict[str, float]:
+    """Return what an event of each kind counts for, as the settings start it."""
+    weights = np.ones(len(shop.kinds), np.float32)
+    weights[shop.history.kind] = shop.history.weight
+    return dict(zip(shop.kinds, weights.tolist(), strict=True))
+
+
+def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:
+    """Write the report; without a space (it was refused) there are no neighbours and no map."""
+    neighbours = []
+    if space is not None:
+        taken = np.bincount(space.history.item, minlength=len(shop.catalogue))
+        ranks = np.unique(np.geomspace(1, max(1, (taken > 0).sum()), 8).astype(np.int64) - 1)
+        for text in shop.catalogue.ids.texts(np.argsort(-taken, kind="stable")[ranks]):
+            near = [(hit.title, hit.score) for hit in space.similar(text, k=6)]
+            neighbours.append(Neighbours(space.titles[shop.catalogue.ids.row(text)], near))
+    write_report(
+        path,
+        metrics=gate.metrics,
+        searches={name: search.to_json() for name, search in chosen.searches.items() if search.trials},
+        neighbours=neighbours,
+        vectors=space.vectors if space is not None else None,
+        labels=_broadest(shop),
+        card={name: f"{value:,}" for name, value in _counts(shop).items()},
+    )
+
+
+def _broadest(shop: Shop) -> list[str | None] | None:
+    """Return the broadest category of each item, where the shop has any."""
+    paths = shop.catalogue.column("category")
+    return None if paths is None else [path[0] if path else None for path in paths.to_pylist()]
+
+
+def _counts(shop: Shop) -> dict[str, int]:
+    return {
+        "events": shop.history.num_events,
+        "users": len(shop.users),
+        "anonymous baskets or sessions": shop.history.num_users - len(shop.users),
+        "items": len(shop.catalogue),
+    }
+
+
+def _filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
+    """Return the settings with everything in them, defaults and what validation chose."""
+    table = settings.merged({}, plan.table)
+    for name, part in _SECTIONS.items():
+        filled = settings.settings_of(part(**table.get(name, {})))
+        table[name] = {key: value for key, value in filled.items() if value is not None}
+    table["training"]["tune_weights"] = False
+    table["evaluation"]["protocol"] = plan.evaluation.protocol or possible_protocols(shop)[0]
+    table["linear"] = {
+        model.name: {"use": model.section["use"], **settings.settings_of(model.make(chosen.settings[model.name]))}
+        for model in plan.models
+    }
+    if len(chosen.kinds) > 1 and "events" in table:
+        table["events"]["weights"] = chosen.kinds
+    return table
+
+
+def _checkpoint(out: Path, table: settings.Table, *, resume: bool) -> Path:
+    """Return the folder of finished searches; empty, unless a stopped run of the same settings is gone on with."""
+    folder, said = out / "checkpoints", json.dumps(table, sort_keys=True, default=str)
+    file = folder / "settings.json"
+    if resume and file.is_file():
+        before = json.loads(file.read_text("utf-8"))
+        differing = _differing(before, json.loads(said))
+        if differing:
+            raise ConfigError(f"--resume: {', '.join(differing)} differ from the run that was stopped in {out}")
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file.write_text(said, "utf-8")
+    return folder
+
+
+def _differing(one: Any, other: Any, path: str = "") -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [d for k in keys for d in _differing(one.get(k), other.get(k), f"{path}.{k}" if path else k)]
+    return [] if one == other else [path]

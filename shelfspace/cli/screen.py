@@ -1,5 +1,8 @@
 """What the shell prints: answers to standard output, everything else to standard error."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -35,3 +38,10 @@ def progress() -> Progress:
         console=_errors,
         transient=not _errors.is_terminal,
     )
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is going on that cannot say how much is left."""
+    with _errors.status(f"{what} …"):
+        yield

@@ -63,12 +63,18 @@ class Chosen:
     mixes: dict[Mode, Mix]
     searches: dict[str, Search[Any]] = field(default_factory=dict)
 
+    @property
+    def used(self) -> set[str]:
+        """The models that answer: those with a weight in some mode."""
+        return {name for mix in self.mixes.values() for name, weight in mix.weights.items() if weight > 0}
+
 
 def models_of(sections: Mapping[str, Any]) -> list[Model]:
     """Read `[linear.*]`: `use` is the section's own name where it is not given; `NAME = false` leaves a model out.
 
     Raises:
         ConfigError: an unknown model or setting.
+
     """
     models = []
     for name, section in sections.items():
@@ -118,6 +124,7 @@ def choose(
     max_events: int = 2_000_000,
     num_candidates: int = 100,
     mixed: Sequence[str] | None = None,
+    tune_kinds: bool = True,
     seed: int = 0,
     checkpoint: Path | None = None,
     told: Told | None = None,
@@ -140,12 +147,21 @@ def choose(
         max_events: events fitted in a trial.
         num_candidates: of the blend.
         mixed: the models that may enter the blend; all where None.
+        tune_kinds: choose what event kinds weigh; else they weigh what `kinds` says.
         seed: of every draw.
         checkpoint: a folder; a search that is finished is written there, and not made again when it is found there.
         told: progress.
+
     """
     begun = time.monotonic()
-    weighted, searches = _kind_weights(validation, catalogue, kinds, metric, max_cases, max_events, seed, checkpoint)
+    weighted, searches = dict(kinds), dict[str, Search[Any]]()
+    if tune_kinds and len(kinds) > 1:
+        found = _kept(
+            checkpoint,
+            "event weights",
+            lambda: _kind_weights(validation["new"], catalogue, kinds, metric, max_cases, max_events, seed),
+        )
+        weighted, searches["event weights"] = _times(kinds, found.best), found
     validation = {mode: reweighted(cases, weighted) for mode, cases in validation.items()}
     settings: dict[str, Settings] = {}
     for n, model in enumerate(models):
@@ -199,37 +215,38 @@ def reweighted(cases: Cases, kinds: Mapping[str, float]) -> Cases:
 
 
 def _kind_weights(
-    validation: Mapping[Mode, Cases],
+    validation: Cases,
     catalogue: Catalogue,
     kinds: Mapping[str, float],
     metric: str,
     max_cases: int,
     max_events: int,
     seed: int,
-    checkpoint: Path | None,
-) -> tuple[dict[str, float], dict[str, Search[Any]]]:
-    """Choose what each kind weighs by the item-kNN kernel at its start values; the heaviest kind stays as it is."""
-    if len(kinds) < 2:
-        return dict(kinds), {}
+) -> Search[Any]:
+    """Look for what each kind weighs by the item-kNN kernel at its start values; the heaviest kind stays as it is."""
     heaviest = max(kinds, key=lambda kind: kinds[kind])
-    cases = validation["new"].sample(max_cases, seed=seed)
+    cases = validation.sample(max_cases, seed=seed)
     history = _sampled(cases.fit, max_events, seed)
-
-    def make(factors: Settings) -> dict[str, float]:
-        return {kind: weight * float(factors.get(kind) or 0.0) if kind in factors else weight
-                for kind, weight in kinds.items()}
 
     def objective(weights: dict[str, float]) -> float:
         scorer = alone(ItemKNN().fit(weighed(history, weights), catalogue))
         return measure(reweighted(cases, weights), {"x": scorer}, ks=_ks(metric))["x"].mean(metric)
 
-    def search() -> Search[Any]:
-        space = {kind: Choice(KIND_FACTORS) for kind in kinds if kind != heaviest}
-        start: Settings = dict.fromkeys(space, 1.0)
-        return tune(make, space, objective, budget_seconds=60, max_trials=KIND_TRIALS, seed=seed, start=start)
+    space = {kind: Choice(KIND_FACTORS) for kind in kinds if kind != heaviest}
+    start: Settings = dict.fromkeys(space, 1.0)
+    return tune(
+        lambda factors: _times(kinds, factors),
+        space,
+        objective,
+        budget_seconds=60,
+        max_trials=KIND_TRIALS,
+        seed=seed,
+        start=start,
+    )
 
-    found = _kept(checkpoint, "event weights", search)
-    return make(found.best), {"event weights": found}
+
+def _times(kinds: Mapping[str, float], factors: Settings) -> dict[str, float]:
+    return {kind: weight * float(factors.get(kind, 1.0) or 0.0) for kind, weight in kinds.items()}
 
 
 def _tuned(
@@ -246,6 +263,8 @@ def _tuned(
     space = {name: where for name, where in search_space(model.part).items() if name not in model.section}
     if cases.fit.clock != "calendar":
         space = {name: where for name, where in space.items() if cases.fit.clock == "steps" or "half_life" not in name}
+    if not space:
+        return Search({}, float("nan"), ())
     sample, history = cases.sample(max_cases, seed=seed), _sampled(cases.fit, max_events, seed)
 
     def objective(retriever: Retriever) -> float:

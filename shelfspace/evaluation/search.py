@@ -89,7 +89,8 @@ def tune(
         budget_seconds: wall clock for the whole search.
         max_trials: at most this many trials.
         seed: of the sampler; with the same seed and as many trials the same settings are tried.
-        start: the settings to begin with, usually the defaults.
+        start: the settings to begin with, usually the defaults: a value for every name in `space`. One that
+            lies where the search does not look is tried all the same.
         refit_free: names in `space` that only scoring reads: of every fitted part, some more values of these
             are tried by setting the attribute, without fitting again.
         keep: hold on to the best fitted part. Not together with `refit_free`, which changes parts after they
@@ -111,37 +112,35 @@ def tune(
         ...              budget_seconds=5, max_trials=40, start={"x": 0.0})
         >>> abs(found.best["x"] - 1) < 0.3
         True
+
     """
     if keep and refit_free:
         raise ValueError("keep and refit_free exclude each other")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    places = {name: _distribution(where, (start or {}).get(name)) for name, where in space.items()}
-    free = {name: places[name] for name in places if name in refit_free}
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, n_ei_candidates=48)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    if start is not None:
-        study.enqueue_trial(
-            {n: _encoded(places[n], start[n]) for n in places if _startable(places[n], start, n)}
-        )
+    asking = _Asking(space, seed)
+    free = [name for name in space if name in refit_free]
+    more = 0 if not free else _WITHOUT_REFIT if len(free) < len(space) else max_trials
     begun, trials = time.monotonic(), list[Trial]()
     best: tuple[float, Part | None] = (-np.inf, None)
     limit = max_trials if space else 1
-    while len(trials) < limit and (not trials or time.monotonic() - begun < budget_seconds):
-        study.sampler = sampler
-        asked = study.ask(places)
-        trial, part = _try(make, objective, _decoded(places, asked.params))
-        _tell(study, asked, trial)
+
+    def over() -> bool:
+        return len(trials) >= limit or (bool(trials) and time.monotonic() - begun >= budget_seconds)
+
+    while not over():
+        first = start is not None and not trials
+        settings = {name: start[name] for name in space} if start is not None and first else asking.ask()
+        tried = _try(make, objective, settings)
+        trial, part = tried
         trials.append(trial)
+        asking.tell(trial)
         if keep and trial.value > best[0]:
             best = (trial.value, part)
-        fixed = {name: value for name, value in asked.params.items() if name not in free}
-        for _ in range(_WITHOUT_REFIT if free else 0):
-            if part is None or len(trials) >= limit or time.monotonic() - begun >= budget_seconds:
+        for _ in range(more):
+            if part is None or over() or not asking.knows(settings):
                 break
-            asked = _ask_free(study, sampler, fixed, places)
-            trial = _rescore(part, free, objective, _decoded(places, asked.params))
-            _tell(study, asked, trial)
-            trials.append(trial)
+            trials.append(_rescore(part, free, objective, asking.ask(settings, free)))
+            asking.tell(trials[-1])
         if progress is not None:
             progress(len(trials), limit)
     good = [t for t in trials if not np.isnan(t.value)]
@@ -176,63 +175,65 @@ def _rescore(
     return _try(changed, objective, settings)[0]
 
 
-def _tell(study: optuna.Study, asked: optuna.trial.Trial, trial: Trial) -> None:
-    if np.isnan(trial.value):
-        study.tell(asked, state=optuna.trial.TrialState.FAIL)
-    else:
-        study.tell(asked, trial.value)
+class _Asking:
+    """Optuna's sampler behind settings of any kind of value."""
+
+    def __init__(self, space: Mapping[str, config.Search], seed: int) -> None:
+        self.space = space
+        self.places = {name: _place(where) for name, where in space.items()}
+        self.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, n_ei_candidates=48)
+        self.study = optuna.create_study(direction="maximize", sampler=self.sampler)
+        self.asked: optuna.trial.Trial | None = None
+
+    def ask(self, settings: Settings | None = None, free: Collection[str] = ()) -> Settings:
+        """Settings to try; given some settings, the same but for those that are free."""
+        self.study.sampler = self.sampler
+        if settings is not None:
+            fixed = {name: self._inside(name, value) for name, value in settings.items() if name not in free}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.study.sampler = optuna.samplers.PartialFixedSampler(fixed, self.sampler)
+        self.asked = self.study.ask(dict(self.places))
+        return {name: self._outside(name, value) for name, value in self.asked.params.items()}
+
+    def tell(self, trial: Trial) -> None:
+        """Say how a trial went, asked for or not; the sampler is not told of one outside its places."""
+        failed, asked, self.asked = np.isnan(trial.value), self.asked, None
+        if asked is not None:
+            state = optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE
+            self.study.tell(asked, None if failed else trial.value, state=state)
+        elif not failed and self.knows(trial.settings):
+            inside = {name: self._inside(name, value) for name, value in trial.settings.items()}
+            done = optuna.trial.create_trial(
+                params=inside, distributions=dict(self.places), value=trial.value
+            )
+            self.study.add_trial(done)
+
+    def knows(self, settings: Settings) -> bool:
+        """Whether settings lie where the search looks."""
+        return all(_within(self.space[name], value) for name, value in settings.items())
+
+    def _inside(self, name: str, value: Value) -> Value:
+        where = self.space[name]
+        return where.values.index(value) if isinstance(where, config.Choice) else value
+
+    def _outside(self, name: str, value: Value) -> Value:
+        where = self.space[name]
+        if not isinstance(where, config.Choice):
+            return value
+        chosen: Value = where.values[int(value or 0)]
+        return chosen
 
 
-def _ask_free(
-    study: optuna.Study,
-    sampler: optuna.samplers.BaseSampler,
-    fixed: Mapping[str, Value],
-    places: dict[str, BaseDistribution],
-) -> optuna.trial.Trial:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.sampler = optuna.samplers.PartialFixedSampler(dict(fixed), sampler)
-    return study.ask(places)
-
-
-class _Choice(CategoricalDistribution):
-    """A choice by place, so that its values may be of any kind."""
-
-    def __init__(self, values: tuple[Value, ...]) -> None:
-        super().__init__(tuple(range(len(values))))
-        self.values = values
-
-
-def _distribution(where: config.Search, start: Value) -> BaseDistribution:
-    """Where to look, made wide enough to hold the start."""
+def _place(where: config.Search) -> BaseDistribution:
     if isinstance(where, config.Choice):
-        return _Choice(where.values if start is None or start in where.values else (*where.values, start))
-    low, high = where.low, where.high
-    if isinstance(start, int | float) and not isinstance(start, bool) and (start > 0 or not where.log):
-        low, high = min(low, start), max(high, start)
-    if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, log=where.log)
-    return FloatDistribution(float(low), float(high), log=where.log)
+        return CategoricalDistribution(tuple(range(len(where.values))))
+    if isinstance(where.low, int) and isinstance(where.high, int):
+        return IntDistribution(where.low, where.high, log=where.log)
+    return FloatDistribution(float(where.low), float(where.high), log=where.log)
 
 
-def _startable(place: BaseDistribution, start: Settings, name: str) -> bool:
-    if name not in start:
-        return False
-    value = start[name]
-    return (
-        value in place.values
-        if isinstance(place, _Choice)
-        else bool(place._contains(place.to_internal_repr(value)))
-    )
-
-
-def _encoded(place: BaseDistribution, value: Value) -> Value:
-    return place.values.index(value) if isinstance(place, _Choice) else value
-
-
-def _decoded(places: Mapping[str, BaseDistribution], params: Mapping[str, Value]) -> Settings:
-    settings: Settings = {}
-    for name, value in params.items():
-        place = places[name]
-        settings[name] = place.values[int(value or 0)] if isinstance(place, _Choice) else value
-    return settings
+def _within(where: config.Search, value: Value) -> bool:
+    if isinstance(where, config.Choice):
+        return value in where.values
+    return isinstance(value, int | float) and where.low <= value <= where.high

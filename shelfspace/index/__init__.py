@@ -15,7 +15,7 @@ def open_index(address: str, dim: int) -> Index:
     """Return an empty index for vectors of `dim` numbers.
 
     Args:
-        address: a name of `INDEXES`, with settings after a question mark: `hnsw?connectivity=32&expansion_search=128`.
+        address: a name of `INDEXES`, with settings after a question mark: `hnsw?connectivity=32`.
         dim: D.
 
     Raises:

@@ -1,6 +1,7 @@
 """The reference index: every vector is looked at."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from shelfspace.index.topk import available_threads, top_k
 class Exact:
     """Exact search by inner product, in blocks (see `topk`).
 
-    A search costs O(B N D) multiplications, some 100 million scores of 64 dimensions a second and core here; an index
-    takes 4 N D bytes, none of them in memory after `load`, which maps the file. Adding to a mapped index copies it.
+    A search costs O(B N D) multiplications, half a billion scores of 64 dimensions a second and core. An
+    index takes 4 N D bytes, none of them in memory after `load`, which maps the file; adding to a mapped
+    index copies it.
 
     Example:
         >>> index = Exact(2)
@@ -33,11 +35,9 @@ class Exact:
     """
 
     def __init__(self, dim: int, *, threads: int = 0) -> None:
-        """Make an empty index for vectors of `dim` numbers; `threads` 0 means all cores that the process may use."""
+        """Make an empty index for vectors of `dim` numbers; `threads` 0 means all cores it may use."""
         if dim < 1 or threads < 0:
-            raise ConfigError(
-                f"an index needs dim of at least 1 and threads of at least 0, not {dim} and {threads}"
-            )
+            raise ConfigError(f"an index needs dim >= 1 and threads >= 0, not {dim} and {threads}")
         self.dim = dim
         self.threads = threads
         self._vectors: npt.NDArray[np.float32] = np.zeros((0, dim), np.float32)
@@ -57,7 +57,7 @@ class Exact:
         return self._present
 
     def add(self, rows: npt.ArrayLike, vectors: npt.ArrayLike) -> None:
-        """Put vectors at rows; see `Index.add`. O(M D), and O(N D) where the index must grow or leave its file."""
+        """Put vectors at rows; see `Index.add`. O(M D), or O(N D) where it grows or leaves its file."""
         good, array = checked_additions(rows, vectors, self.dim)
         if not len(good):
             return
@@ -105,25 +105,22 @@ class Exact:
 
     def load(self, folder: Path) -> None:
         """Map `vectors.npy` into memory; see `Index.load`."""
-        vectors = _read(folder / "vectors.npy", mapped=True)
+        path = folder / "vectors.npy"
+        vectors = _read(path, mapped=True)
         present = _read(folder / "present.npy", mapped=False)
-        if (
-            vectors.shape != (len(present), self.dim)
-            or vectors.dtype != np.float32
-            or present.dtype != np.bool_
-        ):
+        if vectors.shape != (len(present), self.dim):
+            raise SpaceError(f"{path} is of shape {list(vectors.shape)}, not {[len(present), self.dim]}")
+        if vectors.dtype != np.float32 or present.dtype != np.bool_:
             raise SpaceError(
-                f"{folder / 'vectors.npy'} holds {vectors.dtype} {list(vectors.shape)}, "
-                f"not float32 [{len(present)}, {self.dim}]"
+                f"{path} and present.npy hold {vectors.dtype} and {present.dtype}, not float32 and bool"
             )
         self._vectors, self._present = vectors, present
 
 
-def _read(path: Path, *, mapped: bool) -> npt.NDArray[np.generic]:
+def _read(path: Path, *, mapped: bool) -> npt.NDArray[Any]:
     try:
-        array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)  # type: ignore[no-any-return]
     except FileNotFoundError:
         raise SpaceError(f"{path} is missing") from None
     except (OSError, ValueError, EOFError) as problem:
         raise SpaceError(f"{path} is damaged: {problem}") from None
-    return array

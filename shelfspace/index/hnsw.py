@@ -6,8 +6,9 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from usearch.compiled import MetricKind
+from usearch.index import BatchMatches
 from usearch.index import Index as Graph
-from usearch.index import MetricKind
 
 from shelfspace.config import Range
 from shelfspace.errors import ConfigError, SpaceError
@@ -22,18 +23,21 @@ from shelfspace.index.exact import Exact
 from shelfspace.index.protocol import Found, Rows
 
 FILE = "graph.usearch"
+GRAPH_COST = 64
+"""How many products with rows that lie side by side cost as much as one more row out of the graph."""
 
 
 class HNSW:
     """Hierarchical navigable small worlds (Malkov and Yashunin, 2018) beside the exact vectors.
 
-    The graph proposes, the vectors decide: scores are exact, only the choice of rows is approximate. Meant for vectors
-    of unit length. Hard filters are met by asking the graph for more, twice as many each time, until every query has
-    k answers; where that would be a quarter of the graph, or few rows are allowed at all, those queries are searched
-    exactly, so that a rare filter costs time and never answers.
+    The graph proposes, the vectors decide: scores are exact, only the choice of rows is approximate. Meant
+    for vectors of unit length. Hard filters are met by asking the graph for more, twice as many each time,
+    until every query has k answers. Where looking at every allowed row is cheaper than that, it is done: a
+    rare filter costs time and never an answer, and a small catalogue is searched exactly.
 
-    A search takes O(log N) steps of `expansion_search` products. Memory: 4 N D bytes for the graph's vectors, some
-    8 N connectivity bytes for its links, and the exact vectors beside it (mapped from the file after `load`).
+    A search takes O(log N) steps of `expansion_search` products. Memory: 4 N D bytes for the graph's
+    vectors, about 8 N connectivity bytes for its links, and the exact vectors (mapped from their file after
+    `load`).
 
     Example:
         >>> index = HNSW(2)
@@ -109,7 +113,7 @@ class HNSW:
         scores = np.full((len(asked), k), -np.inf, np.float32)
         num_allowed, open_lines = int(np.count_nonzero(flags)), np.arange(len(asked))
         fetch = k * -(-len(self) // max(num_allowed, 1))
-        while len(open_lines) and 4 * fetch < len(self):
+        while len(open_lines) and GRAPH_COST * fetch < num_allowed:
             for lines in np.array_split(open_lines, -(-len(open_lines) * fetch // 2**16)):
                 some = exclude[lines] if exclude is not None else None
                 found[lines], scores[lines] = self._ask(asked[lines], k, fetch, flags, some)
@@ -141,7 +145,6 @@ class HNSW:
             raise SpaceError(
                 f"{path} holds {len(graph)} vectors of {graph.ndim} numbers, not {len(exact)} of {self.dim}"
             )
-        graph.expansion_search = self.expansion_search
         self._exact, self._graph = exact, graph
 
     def _new_graph(self) -> Graph:
@@ -162,12 +165,13 @@ class HNSW:
         flags: npt.NDArray[np.bool_],
         exclude: sparse.csr_array | None,
     ) -> Found:
-        """Return the k best of the `fetch` rows that the graph proposes, fewer where the filters leave fewer."""
+        """Return the k best of the `fetch` rows that the graph proposes, as far as the filters leave them."""
         matches = self._graph.search(queries, fetch, threads=self.threads)
-        keys = np.reshape(matches.keys, (len(queries), -1)).astype(np.int64)
-        counts = np.reshape(matches.counts, (-1, 1)) if len(queries) > 1 else np.array([[keys.shape[1]]])
-        rows: Rows = np.where(np.arange(keys.shape[1]) < counts, keys, 0).astype(np.int32)
-        good = (np.arange(keys.shape[1]) < counts) & flags[rows]
+        keys = np.reshape(matches.keys, (len(queries), -1))
+        counts = matches.counts[:, None] if isinstance(matches, BatchMatches) else keys.shape[1]
+        given = np.arange(keys.shape[1]) < counts
+        rows: Rows = np.where(given, keys, 0).astype(np.int32)
+        good = given & flags[rows]
         if exclude is not None:
             good &= ~_listed(rows, exclude)
         scores = np.einsum("bd,bfd->bf", queries, self._exact.vectors[rows], dtype=np.float32)

@@ -1,6 +1,7 @@
 """What every index can do; the answers know no more of an index than this.
 
-B queries, N the capacity (one more than the largest row ever added), M rows added at once, D dimensions, k answers.
+B queries, N the capacity (one more than the largest row ever added), M rows added at once, D dimensions,
+k answers.
 """
 
 from pathlib import Path
@@ -10,19 +11,27 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-
 Rows = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
 Found = tuple[Rows, Vectors]
 
 
 class Index(Protocol):
-    """Vectors by item row, and the nearest of them to a query by inner product (cosine, where all are unit length)."""
+    """Vectors by item row, and the nearest of them to a query by inner product.
+
+    That is the cosine where all are of unit length, as the vectors of a space are.
+    """
 
     dim: int
 
     def add(self, rows: npt.ArrayLike, vectors: npt.ArrayLike) -> None:
-        """Put float32 [M, D] at int32 [M]; a row that is already there is replaced, the last one where one repeats."""
+        """Put float32 [M, D] at int32 [M].
+
+        A row that is already there is replaced; where a row repeats, its last vector counts.
+
+        Raises:
+            DataError: rows or vectors cannot be used, or there are not as many of the one as of the other.
+        """
         ...
 
     def remove(self, rows: npt.ArrayLike) -> None:

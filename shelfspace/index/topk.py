@@ -1,9 +1,9 @@
 """The k largest inner products of each query, exact, in blocks that fit the processor's cache.
 
-One block is one matrix product into a buffer that is used again. Its columns are laid in groups (column j belongs to
-group j mod W), and only the largest of each group is looked at first: the k best scores of a query lie in the k
-groups with the largest maxima, so that the costly partition sees one number in sixteen. Equal scores are ordered by
-row, whatever the groups.
+One block is one matrix product into a buffer that is used again. Its columns are laid in groups (column j
+belongs to group j mod W), and only the largest of each group is looked at first: the k best scores of a query
+lie in the k groups with the largest maxima, so that the costly partition sees one number in sixteen. Equal
+scores are ordered by row, whatever the groups.
 
 B queries, N items, D dimensions, W groups, C candidates.
 """
@@ -39,7 +39,9 @@ def top_k(
     exclude: sparse.csr_array | None = None,
     threads: int = 1,
 ) -> tuple[Rows, Vectors]:
-    """Return the k best rows of each query, best first, int32 [B, k] with -1 where there are no more, and scores.
+    """Return the k best rows of each query, best first, int32 [B, k], and their scores, float32 [B, k].
+
+    Where there are no more the row is -1 and the score -inf; equal scores are ordered by row.
 
     Time O(B N D) in matrix products; memory about 20 MB a thread beside the answer, whatever N is.
 
@@ -89,7 +91,7 @@ class _Block:
 
 
 def _blocks(vectors: Vectors, allowed: Flags | None, width: int) -> Iterator[_Block]:
-    """Cut the items; where most of a block is denied the others are copied together, else it is used in place."""
+    """Cut the items; where most of a block is denied the others are copied together."""
     width = width if allowed is None else min(width, 4 * ITEM_BLOCK)
     for start in range(0, len(vectors), width):
         some = vectors[start : start + width]
@@ -104,7 +106,7 @@ def _blocks(vectors: Vectors, allowed: Flags | None, width: int) -> Iterator[_Bl
 def _scores(
     buffer: Vectors, queries: Vectors, block: _Block, exclude: sparse.csr_array | None, part: slice
 ) -> Vectors:
-    """Return the scores [B, W * GROUP] in the buffer, -inf in the padding and where an item must not be answered."""
+    """Return the scores [B, W * GROUP] in the buffer, -inf in the padding and where an item is denied."""
     size, scores = len(block.rows), buffer[: len(queries)]
     np.matmul(queries, block.vectors.T, out=scores[:, :size])
     scores[:, size:] = -np.inf
@@ -126,7 +128,7 @@ def _best_of_groups(scores: Vectors, rows: Rows, k: int) -> Keys:
     groups = padded // GROUP
     if groups < 4 * (k + 1):
         return _keys(scores[:, : len(rows)], rows, k)
-    # One group more than needed: if even its maximum ties with the k-th score, other groups may hold equals too.
+    # One group more than needed: if even its maximum ties with the k-th score, others may hold equals too.
     maxima = scores.reshape(num_queries, GROUP, groups).max(axis=1)
     chosen = np.argpartition(maxima, groups - k - 1, axis=1)[:, groups - k - 1 :]
     places = (chosen[:, :, None] + np.arange(GROUP) * groups).reshape(num_queries, -1)

@@ -37,7 +37,7 @@ class EASE(Itemwise):
     """
 
     regularisation: Annotated[float, Range(0.3, 3000, log=True)] = 100.0
-    fit_half_life: Annotated[float, Range(1, 3000, log=True)] = 200.0
+    fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 200.0
     user: Annotated[float, Range(0.0, 0.6)] = 0.0
     source: Annotated[float, Range(0.0, 0.5)] = 0.0
     target: Annotated[float, Range(-0.2, 0.4)] = 0.0

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from shelfspace.config import Choice, Range
-from shelfspace.linear.counts import decay, item_degree, power
+from shelfspace.linear.counts import Floats, decay, item_degree, power
 from shelfspace.linear.itemwise import Itemwise, SparseWeights
 from shelfspace.linear.neighbours import cuts, products, thinned
 from shelfspace.shop.catalogue import Catalogue
@@ -35,6 +35,7 @@ class ItemKNN(Itemwise):
         user: b, the exponent of the user's degree.
         target: c, the exponent of the scored item's degree: high favours what is rare.
         gap_half_life: the distance in days or steps at which a pair counts half.
+        fit_half_life: the age of the scored item's event at which a pair counts half: a low one follows the trend.
         max_gap: pairs further apart are not counted.
         back: what a pair against the direction of time counts for.
         same: what a pair at one moment counts for; without times every pair is one.
@@ -47,10 +48,11 @@ class ItemKNN(Itemwise):
     Sources: Sarwar et al. 2001; Deshpande and Karypis 2004 (the exponents); Ludewig and Jannach 2018 (the decay).
     """
 
-    source: Annotated[float, Range(0.0, 1.2)] = 0.6
-    user: Annotated[float, Range(0.0, 1.2)] = 0.6
-    target: Annotated[float, Range(0.0, 0.8)] = 0.25
+    source: Annotated[float, Range(0.0, 1.0)] = 0.5
+    user: Annotated[float, Range(0.0, 1.0)] = 0.5
+    target: Annotated[float, Range(0.0, 0.6)] = 0.2
     gap_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 30.0
+    fit_half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 300.0
     max_gap: float = np.inf
     back: Annotated[float, Range(0.0, 1.0)] = 0.5
     same: Annotated[float, Choice((0.5, 1.0, 2.0))] = 1.0
@@ -68,15 +70,12 @@ class ItemKNN(Itemwise):
         return self
 
     def _products(self, history: History) -> Iterator[sparse.csr_array]:
-        taken = history.matrix(history.weight)
-        degree = power(history.lengths(), -self.user) * np.float32(self.same)
-        scaled = taken.copy()
-        scaled.data *= np.repeat(degree, np.diff(taken.indptr))
-        return products(taken, scaled)
+        same = np.float32(self.same if history.clock == "none" else 1.0)
+        return products(history.matrix(history.weight), history.matrix(same * self._value(history)))
 
     def _pairs(self, history: History) -> Iterator[sparse.csr_array]:
         start, stop = self._partners(history)
-        value = history.weight * power(history.lengths(), -self.user)[history.user()]
+        value = self._value(history)
         time, order = history.time, np.argsort(history.item, kind="stable")
         ends = np.concatenate([[0], np.cumsum(np.bincount(history.item, minlength=history.num_items))])
         count = (stop - start)[order]
@@ -86,9 +85,8 @@ class ItemKNN(Itemwise):
             indptr = total[ends[a] : ends[b] + 1] - total[ends[a]]
             other = np.repeat(start[past] - indptr[:-1], many) + np.arange(indptr[-1])
             gap = (time[other] - np.repeat(time[past], many)).astype(np.float32)
-            weight = (
-                decay(np.abs(gap), self.gap_half_life) * history.weight[other] * np.repeat(value[past], many)
-            )
+            weight = decay(np.abs(gap), self.gap_half_life) * value[other]
+            weight *= np.repeat(history.weight[past], many)
             if self.back != 1:
                 weight[gap < 0] *= np.float32(self.back)
             if self.same != 1:
@@ -97,8 +95,15 @@ class ItemKNN(Itemwise):
                 (weight, history.item[other], indptr), shape=(len(past), history.num_items)
             )
             ones = np.ones(len(past), np.float32)
-            of_item = sparse.csr_array((ones, np.arange(len(past)), ends[a : b + 1] - ends[a]))
+            of_item = sparse.csr_array(
+                (ones, np.arange(len(past)), ends[a : b + 1] - ends[a]), shape=(b - a, len(past))
+            )
             yield of_item @ events
+
+    def _value(self, history: History) -> Floats:
+        """Return what each event counts for as the scored one of a pair, float32 [E]."""
+        by_user = power(history.lengths(), -self.user)[history.user()]
+        return history.weight * by_user * decay(history.age(), self.fit_half_life)
 
     def _partners(self, history: History) -> tuple[Counts, Counts]:
         """Return the range of events that each event is paired with, itself among them."""

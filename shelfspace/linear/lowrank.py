@@ -43,7 +43,7 @@ class LowRank(Itemwise):
     user: Annotated[float, Range(0.0, 0.6)] = 0.25
     item: Annotated[float, Range(0.0, 0.6)] = 0.4
     target: Annotated[float, Range(-0.6, 0.4)] = 0.0
-    fit_half_life: Annotated[float, Range(1, 3000, log=True)] = 300.0
+    fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 300.0
     neighbours: int = 1000
     seed: int = 0
 

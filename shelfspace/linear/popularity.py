@@ -33,9 +33,9 @@ class Popularity:
 
     REFIT_FREE: ClassVar[frozenset[str]] = frozenset()
 
-    half_life: Annotated[float, Range(1, 3000, log=True)] = 14.0
+    half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 14.0
     long_half_life: float = np.inf
-    trend: Annotated[float, Range(0.0, 1.5)] = 0.0
+    trend: Annotated[float, Range(0.0, 1.5)] = 0.5
     prior: float = 0.2
     once: Annotated[bool, Choice((True, False))] = True
     popularity: Floats = field(init=False, repr=False)

@@ -5,10 +5,11 @@ from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse
+from scipy import sparse
 
 from shelfspace.config import Range
 from shelfspace.linear.counts import Floats, decay, item_degree, most_taken, power
+from shelfspace.linear.ease import inverse_gram
 from shelfspace.linear.itemwise import DenseWeights, Itemwise
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -27,18 +28,20 @@ class PastFuture(Itemwise):
         regularisation: λ.
         past_half_life: how fast the past fades in the fit, in days or steps.
         future_half_life: how fast the future fades; a small one asks for the very next.
-        user: each user's rows are divided by (their number of moments)^user.
+        fit_half_life: the age at which a moment counts half: a low one follows the trend.
+        user: a user's every moment counts (their number of moments)^-user.
         source: the exponent of the past item's degree inside the regression.
         target: the exponent of the scored item's degree: high favours what is rare.
         max_length: how many events before and after a moment are looked at.
         max_items: only the most taken items are modelled (fewer where several tie at the border).
 
-    Cost: O(E · max_length) pairs, then 7/3 M³ floating-point operations and 12 M² bytes; 4 M² afterwards.
+    Cost: O(E · max_length) pairs, then M³ floating-point operations and 12 M² bytes; 4 M² afterwards.
     """
 
     regularisation: Annotated[float, Range(0.3, 1000, log=True)] = 30.0
     past_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 60.0
     future_half_life: Annotated[float, Range(0.1, 3000, log=True)] = 1.0
+    fit_half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 300.0
     user: Annotated[float, Range(0.0, 1.0)] = 0.3
     source: Annotated[float, Range(0.0, 0.6)] = 0.2
     target: Annotated[float, Range(-0.2, 0.5)] = 0.1
@@ -46,17 +49,14 @@ class PastFuture(Itemwise):
     max_items: int = 15_000
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:
-        """Solve the normal equations by Cholesky in float32."""
+        """Solve the normal equations: the inverse by Cholesky in float32, times what is sparse."""
         degree = item_degree(history)
         items = most_taken(degree, self.max_items)
         past, future = self._rows(history)
         past, future = past[:, items], future[:, items]
         past.data = past.data * power(degree[items], -self.source)[past.indices]
-        gram: Floats = (past.T @ past).toarray()
-        gram[np.diag_indices_from(gram)] += np.float32(self.regularisation)
-        wanted: Floats = (past.T @ future).toarray(order="F")
-        factor = linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        matrix = np.ascontiguousarray(linalg.cho_solve(factor, wanted, overwrite_b=True, check_finite=False))
+        inverse = inverse_gram(past, self.regularisation)
+        matrix = np.ascontiguousarray((sparse.csr_array(future.T @ past) @ inverse).T)
         matrix *= power(degree[items], -self.source)[:, None]
         matrix *= power(degree[items], -self.target)
         self.weights = DenseWeights(matrix, items, history.num_items)
@@ -72,7 +72,8 @@ class PastFuture(Itemwise):
         start = np.flatnonzero(new & ~first)
         begin, end = history.indptr[user[start]], history.indptr[user[start] + 1]
         moments = np.bincount(user[start], minlength=history.num_users)
-        weight = power(moments, -self.user / 2)[user[start]]
+        aged = decay(history.age()[start], 2 * self.fit_half_life)
+        weight = power(moments, -self.user / 2)[user[start]] * aged
         past = _aged(
             history, start, np.maximum(begin, start - self.max_length), start, weight, self.past_half_life
         )

@@ -11,13 +11,15 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-Pairs = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 IDLE_WORDS = frozenset(["and", "the", "of", "by", "with", "for"])
 """Words that a listing may have or leave out without being another product."""
@@ -33,7 +35,7 @@ def near_duplicates(
     titles: Sequence[str | None],
     *,
     distinguishing: Sequence[Sequence[object]] = (),
-    threshold: float = 0.8,
+    threshold: float = 0.7,
     max_shared: int = 5,
     max_neighbours: int = 10,
 ) -> npt.NDArray[np.int32]:
@@ -46,10 +48,11 @@ def near_duplicates(
     alone. Titles that are shared are not names: one that more than `max_shared` listings have is that of a kind
     of product, and where less than half of the listings have a title of their own, all are.
 
-    Candidates are all pairs with a cosine of at least `threshold` between TF-IDF vectors of character trigrams,
-    found exactly with the prefix filter of Bayardo, Ma and Srikant (2007, Scaling up all pairs similarity
-    search): such a pair shares one of the few rarest n-grams of either title, so that the sparse product is
-    taken over these alone, in blocks. Works for any script; a Chinese character counts as a word.
+    Candidates are all pairs of the same numbers and initials with a cosine of at least `threshold` between
+    TF-IDF vectors of character trigrams. They are found exactly with the prefix filter of Bayardo, Ma and
+    Srikant (2007, Scaling up all pairs similarity search): such a pair shares one of the few rarest n-grams
+    of either title, so that the sparse product is taken over these alone, in blocks. Works for any script;
+    a Chinese character counts as a word.
 
     Args:
         titles: one for each listing, None or blank where it has none.
@@ -122,6 +125,8 @@ class _Reader:
         self.texts = [" ".join(w) for w in words]
         self.numbers = [tuple(w for w in ws if w[-1].isdigit() or w == "+") for ws in words]
         self.usage = Counter(word for ws in words for word in set(ws))
+        # a word and its variant begin alike, so what may read the same has the same numbers and initials
+        self.blocks = [" ".join((*n, *sorted(w[0] for w in ws))) for n, ws in zip(self.numbers, words, strict=True)]
 
     def same(self, a: int, b: int) -> bool:
         """Whether two listings are one product, as far as titles and distinguishing columns say."""
@@ -188,22 +193,13 @@ def _edits(one: str, other: str) -> int:
 
 
 def _candidates(reader: _Reader, threshold: float, max_neighbours: int) -> Iterator[tuple[int, int]]:
-    """Yield pairs of titles with the same numbers and a cosine of at least the threshold, closest first."""
-    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32).fit_transform(
-        reader.texts
-    )
-    vectors = sparse.csr_array(vectors)
-    known = {n: i for i, n in enumerate(dict.fromkeys(reader.numbers))}
-    numbers = np.array([known[n] for n in reader.numbers])
-    prefix = _prefixes(vectors, threshold)
-    found = []
-    for pairs in _sharing(prefix):
-        pairs = pairs[numbers[pairs[:, 0]] == numbers[pairs[:, 1]]]
-        for chunk in np.array_split(pairs, len(pairs) // 200_000 + 1):
-            cosine = (vectors[chunk[:, 0]] * vectors[chunk[:, 1]]).sum(axis=1)
-            close = cosine >= threshold - 1e-6
-            found.append(np.column_stack([chunk[close], cosine[close]]))
-    pairs = np.concatenate(found)
+    """Yield pairs of titles that may read the same: those equal but for spaces, then by falling cosine."""
+    spaced: dict[str, list[int]] = {}
+    for row, text in enumerate(reader.texts):
+        spaced.setdefault(text.replace(" ", ""), []).append(row)
+    for rows in spaced.values():
+        yield from combinations(rows[: max_neighbours + 1], 2)
+    pairs = np.concatenate([np.empty((0, 3)), *_close(reader, threshold)])
     order = np.lexsort((pairs[:, 1], pairs[:, 0], -pairs[:, 2].round(5)))
     degree = np.zeros(len(reader.texts), np.int64)
     for a, b in pairs[order, :2].astype(np.int64).tolist():
@@ -213,23 +209,39 @@ def _candidates(reader: _Reader, threshold: float, max_neighbours: int) -> Itera
             yield a, b
 
 
-def _prefixes(vectors: sparse.csr_array, threshold: float) -> sparse.csr_array:
-    """Keep of each row its rarest n-grams, so many that the others have a norm below the threshold."""
-    usage = np.bincount(vectors.indices, minlength=vectors.shape[1])
+def _close(reader: _Reader, threshold: float) -> Iterator[Floats]:
+    """Yield rows of two titles and their cosine, where it is at least the threshold and their block is the same."""
+    _, block, sizes = np.unique(np.array(reader.blocks), return_inverse=True, return_counts=True)
+    several = np.flatnonzero(sizes[block] > 1)
+    if not len(several):
+        return
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32)
+    vectors = sparse.csr_array(vectorizer.fit_transform(reader.texts))[several]
+    for pairs in _sharing(_prefixes(vectors, block[several], threshold)):
+        for chunk in np.array_split(pairs, len(pairs) // 200_000 + 1):
+            cosine = (vectors[chunk[:, 0]] * vectors[chunk[:, 1]]).sum(axis=1)
+            close = cosine >= threshold - 1e-6
+            yield np.column_stack([several[chunk[close]], cosine[close]])
+
+
+def _prefixes(vectors: sparse.csr_array, block: Ints, threshold: float) -> sparse.csr_array:
+    """Keep of each row the n-grams rarest in its block, so many that the others have a norm below the threshold."""
+    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+    keys = block[row] * vectors.shape[1] + vectors.indices
+    _, gram, usage = np.unique(keys, return_inverse=True, return_counts=True)
     rank = np.empty(len(usage), np.int64)
     rank[np.argsort(usage, kind="stable")] = np.arange(len(usage))
-    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
-    order = np.lexsort((rank[vectors.indices], row))
+    order = np.lexsort((rank[gram], row))
     weight = vectors.data[order].astype(np.float64) ** 2
     upto = np.cumsum(weight)
     start = np.concatenate([[0.0], upto])[vectors.indptr[:-1]]
     before = upto - weight - start[row]
     kept = order[1.0 - before >= threshold**2 - 1e-6]
     ones = np.ones(len(kept), np.float32)
-    return sparse.csr_array((ones, (row[kept], vectors.indices[kept])), shape=vectors.shape)
+    return sparse.csr_array((ones, (row[kept], gram[kept])), shape=(vectors.shape[0], len(usage)))
 
 
-def _sharing(prefix: sparse.csr_array, max_products: int = 20_000_000) -> Iterator[Pairs]:
+def _sharing(prefix: sparse.csr_array, max_products: int = 20_000_000) -> Iterator[Ints]:
     """Yield the pairs of rows that share an n-gram, first below second, by products of blocks of rows."""
     by_gram = sparse.csr_array(prefix.T)
     work = np.cumsum(prefix @ np.diff(by_gram.indptr))

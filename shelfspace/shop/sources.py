@@ -53,6 +53,16 @@ class Source:
     unreadable: int
     starts: tuple[tuple[int, str], ...]
 
+    @property
+    def folder(self) -> Path:
+        """Where relative paths inside the table start: beside its first file."""
+        return Path(self.starts[0][1]).parent if self.format not in ("database", "dataframe") else Path()
+
+    def place(self, seq: int) -> str:
+        """Say in which file a row of the workbench is, and which row of it, counted from 1."""
+        start, file = max(s for s in self.starts if s[0] <= seq)
+        return f"{file}, row {seq - start + 1:,}"
+
 
 def read_source(bench: Workbench, name: str, settings: SourceSettings, frame: object | None = None) -> Source:
     """Read a table into the workbench as `raw_NAME`.
@@ -90,7 +100,7 @@ def read_source(bench: Workbench, name: str, settings: SourceSettings, frame: ob
         format=format_,
         raw=raw,
         columns=tuple(table.columns),
-        rows=int(table.count().execute()),
+        rows=int(table.count().to_pyarrow().as_py()),
         unreadable=_unreadable(bench) - before,
         starts=tuple(starts),
     )
@@ -118,14 +128,6 @@ def find_files(path: str, name: str) -> list[Path]:
     return files
 
 
-def file_and_row(source: Source, seq: ir.IntegerValue) -> tuple[ir.StringValue, ir.IntegerValue]:
-    """Return the file of each row of the workbench and the row's number in it, counted from 1."""
-    later = sorted(source.starts, reverse=True)
-    file = ibis.cases(*[(seq >= start, name) for start, name in later], else_=source.label)
-    first = ibis.cases(*[(seq >= start, start) for start, _ in later], else_=0)
-    return file, seq - first + 1
-
-
 def _read_files(
     bench: Workbench, raw: str, files: list[Path], format_: Format, settings: SourceSettings
 ) -> list[tuple[int, str]]:
@@ -139,7 +141,7 @@ def _read_files(
         starts.append((rows, str(file)))
         with refusals(str(file)):
             read(bench, raw, file, settings)
-            rows = int(bench.ibis.table(raw).count().execute())
+            rows = int(bench.ibis.table(raw).count().to_pyarrow().as_py())
     return starts
 
 
@@ -212,4 +214,4 @@ def _near(place: Path) -> str:
 
 
 def _unreadable(bench: Workbench) -> int:
-    return int(bench.ibis.table(textfiles.UNREADABLE).count().execute())
+    return int(bench.ibis.table(textfiles.UNREADABLE).count().to_pyarrow().as_py())

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -88,7 +89,8 @@ def read_jsonl(bench: Workbench, raw: str, file: Path, settings: SourceSettings)
 def read_adjacency(bench: Workbench, raw: str, file: Path, settings: SourceSettings) -> None:
     """Append a file of lines `user item item …` as `user_id`, `item_id`, one row an item, in the order written."""
     lines = _lines(bench, raw, file, settings)
-    words = f"SELECT n, string_split_regex(trim(line), {literal(settings.delimiter or '\\s+')}) AS word FROM {lines}"
+    between = literal(re.escape(settings.delimiter) if settings.delimiter else r"\s+")
+    words = f"SELECT n, string_split_regex(trim(line), {between}) AS word FROM {lines}"
     _append(
         bench,
         raw,
@@ -133,7 +135,7 @@ def _scan(bench: Workbench, raw: str, file: Path, options: str, *, table: str | 
 
 def _append(bench: Workbench, raw: str, query: str) -> None:
     """Create the table from a query, or add its rows by the names of their columns, new ones included."""
-    if raw not in bench.ibis.list_tables():
+    if not bench.has(raw):
         bench.duckdb.execute(f"CREATE TABLE {quoted(raw)} AS {query}")
         return
     known = set(bench.ibis.table(raw).columns)

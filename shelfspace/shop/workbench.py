@@ -37,12 +37,17 @@ class Workbench:
             DataError: the database refused it, saying why; `about` is what the message begins with.
         """
         with refusals(about):
-            return self.ibis.create_table(name, rows, overwrite=True)
+            return self.ibis.create_table(name, rows)
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a table of this name."""
+        named = self.duckdb.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name])
+        return bool(named.fetchall()[0][0])
 
     def drop(self, *names: str) -> None:
         """Give back the room of tables that are no longer needed."""
         for name in names:
-            self.ibis.drop_table(name, force=True)
+            self.duckdb.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
 
 
 @contextlib.contextmanager

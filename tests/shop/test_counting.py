@@ -1,11 +1,16 @@
 """Counting in the database against the plain loop that says what is meant."""
 
 import doctest
+import subprocess
+import sys
+from collections import Counter
 from itertools import combinations
 
+import duckdb
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,3 +109,40 @@ def test_pairs_are_those_of_the_plain_loop(database, rows, minimum_support):
     assert got.keys() == expected.keys()
     for pair, figures in expected.items():
         assert got[pair] == pytest.approx(figures)
+
+
+COUNTED_IN_LITTLE_MEMORY = """
+import resource, sys
+import ibis, pyarrow.parquet
+from shelfspace.shop import counting
+folder = sys.argv[1]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+database = ibis.duckdb.connect(memory_limit="100MB", threads=1, temp_directory=folder + "/spilled")
+database.con.execute("SET enable_progress_bar = false")
+events = database.read_csv(folder + "/events.csv")
+pairs = counting.pairs_in_database(counting.baskets(events), minimum_support=2)
+pyarrow.parquet.write_table(pairs.to_pyarrow(), folder + "/pairs.parquet")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux reports it")
+def test_a_file_larger_than_memory_is_counted_in_bounded_memory(tmp_path):
+    num_baskets, num_items, steps = 1_000_000, 400, (0, 1, 4, 9)
+    duckdb.execute(
+        f"""COPY (SELECT 'customer-' || (b % 100000) AS user_id, 'basket-' || b AS basket,
+            'item-' || ((b * 7 + j * j) % {num_items}) AS item, '2024-01-01T00:00:00' AS timestamp
+            FROM range({num_baskets}) baskets(b), range(4) lines(j)) TO '{tmp_path}/events.csv' (HEADER)"""
+    )
+    command = [sys.executable, "-W", "ignore", "-c", COUNTED_IN_LITTLE_MEMORY, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    print("above the start:", done.stdout)
+    assert int(done.stdout) < 200 < (tmp_path / "events.csv").stat().st_size / 2**20
+    pairs = pq.read_table(tmp_path / "pairs.parquet").to_pylist()
+    got = {frozenset((p["left"], p["right"])): p["support"] for p in pairs}
+    expected = Counter()
+    for start, count in enumerate(np.bincount(np.arange(num_baskets) * 7 % num_items, minlength=num_items)):
+        for one, other in combinations([f"item-{(start + step) % num_items}" for step in steps], 2):
+            expected[frozenset((one, other))] += int(count)
+    assert got == expected

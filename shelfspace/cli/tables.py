@@ -1,0 +1,42 @@
+"""The tables that the shell prints of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"better": "green", "equal": "yellow", "worse": "bold red"}
+
+
+def metrics(found: Mapping[str, Any]) -> RenderableType:
+    """Return what `metrics.json` holds as tables: a row a model, the best first, and the verdict."""
+    headline = str(found["headline"])
+    parts: list[RenderableType] = []
+    for protocol, about in found["protocols"].items():
+        rows = sorted(found[protocol].items(), key=lambda row: -(row[1][headline]["value"] or 0.0))
+        names = [headline, *(m for m in _shown(headline) if m in rows[0][1])]
+        table = Table(title=f"{protocol}: {about['cases']:,} cases", title_justify="left", header_style="bold")
+        table.add_column("model")
+        for name in names:
+            table.add_column(name, justify="right")
+        for model, values in rows:
+            style = "bold" if model == "default" else ""
+            table.add_row(model, *(_cell(values[name], wide=name == headline) for name in names), style=style)
+        parts.append(table)
+    verdict = found["verdict"]
+    parts.append(Text(f"{verdict['outcome']}: {verdict['text']}", style=COLOURS[verdict["outcome"]]))
+    return Group(*parts)
+
+
+def _shown(headline: str) -> list[str]:
+    k = headline.partition("@")[2]
+    return [f"{name}@{k}" for name in ("ndcg", "recall", "hr", "mrr") if f"{name}@{k}" != headline]
+
+
+def _cell(measured: Mapping[str, float | None], *, wide: bool) -> str:
+    if measured["value"] is None:
+        return "–"
+    text = f"{measured['value']:.4f}"
+    return f"{text} [{measured['low']:.4f}, {measured['high']:.4f}]" if wide else text

@@ -1,0 +1,53 @@
+"""`card.md`: what a space was made from, how good it is, and what to mind, on one page."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shelfspace.evaluation.choosing import Chosen
+
+
+def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int], chosen: Chosen) -> None:
+    """Write the card.
+
+    Args:
+        path: the file.
+        metrics: as in `metrics.json`.
+        counts: what the space was fitted on, in the words to show: `{"items": 3877, …}`.
+        chosen: what validation chose.
+
+    """
+    headline, verdict = str(metrics["headline"]), metrics["verdict"]
+    lines = ["# Card of this space", "", f"**{verdict['outcome']}**: {verdict['text']}", "", "## Made from", ""]
+    lines += [f"- {name}: {count:,}" for name, count in counts.items()]
+    for protocol, about in metrics["protocols"].items():
+        lines += ["", f"## {protocol}", "", f"{about['text']} {about['note']}".strip(), ""]
+        lines += [f"{about['cases']:,} cases; {headline} with 95 % intervals over users.", ""]
+        rows = sorted(metrics[protocol].items(), key=lambda row: -(row[1][headline]["value"] or 0.0))
+        lines += [f"| model | {headline} | interval |", "|---|---|---|"]
+        lines += [f"| {name} | {_number(m[headline]['value'])} | {_interval(m[headline])} |" for name, m in rows]
+    lines += ["", "## The blend", ""]
+    for mode, mix in chosen.mixes.items():
+        what = {"new": "items new to the user", "any": "any item, repeats included"}[mode]
+        used = ", ".join(f"{name} {weight:g}" for name, weight in mix.weights.items() if weight > 0)
+        lines.append(f"- for {what}: {used} (validation {headline} {mix.ndcg:.4f})")
+    lines += [
+        "",
+        "## Mind",
+        "",
+        "- Settings and weights were chosen on validation. The figures were measured once, on events after those that "
+        "the models had seen; then everything was fitted again on all events with the same settings, and that is what "
+        "answers.",
+        "- Offline figures count what shoppers took under the shop as it was. They rank models; they do not foretell "
+        "sales.",
+        "",
+    ]
+    path.write_text("\n".join(lines), "utf-8")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _interval(measured: Mapping[str, float | None]) -> str:
+    return f"{_number(measured['low'])} to {_number(measured['high'])}"

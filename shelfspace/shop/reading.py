@@ -1,0 +1,265 @@
+"""From settings to a shop: every table read, checked, cleaned and numbered, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shelfspace import config
+from shelfspace.errors import ConfigError, DataError
+from shelfspace.shop import clean as rules
+from shelfspace.shop import columns
+from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.cleaning import CleanSettings
+from shelfspace.shop.duplicates import near_duplicates
+from shelfspace.shop.eventlog import EventLog, item_columns, read_log
+from shelfspace.shop.findings import Findings, check_of
+from shelfspace.shop.history import History
+from shelfspace.shop.ids import Ids
+from shelfspace.shop.items import Facts, Listed, aligned, first_seen, from_events, list_items, median_prices, read_items
+from shelfspace.shop.judging import Judged, dropped_items, judge
+from shelfspace.shop.numbering import Numbered, first_items, nothing, number, weights_of
+from shelfspace.shop.quarantine import Marked, count_gone, refuse_too_many, write_quarantine
+from shelfspace.shop.schema import TABLES
+from shelfspace.shop.sections import Section, section
+from shelfspace.shop.shop import Shop
+from shelfspace.shop.tables import OtherTable, read_table
+from shelfspace.shop.workbench import Workbench, workbench
+
+_SECONDS_A_DAY = 86_400.0
+_MAX_KINDS = 127
+
+
+def read_shop(
+    settings: config.Table,
+    *,
+    frames: Mapping[str, object] | None = None,
+    quarantine: Path | None = None,
+) -> Shop:
+    """Read, check, clean and number a shop.
+
+    Args:
+        settings: the merged settings; of them `events`, `items`, the other tables, `clean`, and of `evaluation` the
+            protocol and the file of held-out events (`test`) of the protocol `split`.
+        frames: tables that are DataFrames, by name; anything with the Arrow C stream.
+        quarantine: where to write the rows that were not kept, as Parquet; None: they are counted only.
+
+    Raises:
+        ConfigError: a setting is unknown or mistyped, or neither events nor items are said.
+        DataError: a file or column is missing or not what it must be.
+        DirtyDataError: more rows cannot be read than `clean.max_dropped` allows.
+
+    Everything is read once, in `clean.memory` of memory and about twice the size of the data (as Parquet) of disk in
+    the temporary folder; what comes out is 32 bytes an event and the catalogue. A million events take some ten
+    seconds on one core.
+    """
+    plan = _plan(settings, frames or {})
+    with workbench(plan.clean.memory) as bench:
+        return _read(bench, plan, quarantine)
+
+
+def require_trainable(shop: Shop) -> None:
+    """Refuse a shop that nothing can be learnt from.
+
+    Raises:
+        DataError: saying what is needed: events, two users, two items, two moments.
+    """
+    if shop.check.problems:
+        raise DataError("; ".join(shop.check.problems))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    sections: dict[str, Section]
+    clean: CleanSettings
+    frames: Mapping[str, object]
+    test: str | None
+
+
+def _plan(settings: config.Table, frames: Mapping[str, object]) -> _Plan:
+    config.refuse_unknown(frames, list(TABLES), "frames")
+    names = [n for n in TABLES if n in settings or n in frames]
+    if not {"events", "items"} & set(names):
+        raise ConfigError("no [events] and no [items]: say at least where the events are, with [events] path = \"…\"")
+    sections = {n: section(n, settings.get(n, {})) for n in names}
+    if "items" in sections and sections["items"].from_events and "events" not in sections:
+        raise ConfigError("[items] from = 'events', and there are no [events]")
+    evaluation = settings.get("evaluation", {})
+    split = evaluation.get("protocol") == "split"
+    if split and not evaluation.get("test"):
+        raise ConfigError("[evaluation] protocol = 'split' needs test = the file of held-out events")
+    clean = CleanSettings(**config.checked(CleanSettings, settings.get("clean", {}), "clean"))
+    return _Plan(sections, clean, frames, evaluation["test"] if split else None)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    log: EventLog | None
+    listed: Listed | None
+    others: dict[str, OtherTable]
+    items: Section
+
+    def marked(self, judged: Judged | None = None) -> list[Marked]:
+        """Return what became of the rows of every table; of events after judging, where they were judged."""
+        marked = [Marked(name, t.source, t.marked) for name, t in self.others.items()]
+        if self.listed is not None:
+            marked.append(Marked("items", self.listed.source, self.listed.marked))
+        if self.log is not None:
+            rows = self.log.read if judged is None else judged.rows
+            marked += [Marked("events", p.source, rows, p.offset) for p in self.log.parts]
+        return marked
+
+
+def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
+    tables = _tables(bench, plan)
+    marked = tables.marked()
+    refuse_too_many(count_gone(bench, marked), marked, plan.clean.max_dropped)
+    known = _item_facts(bench, tables)
+    dropped = _non_products(bench, tables, known, plan.clean)
+    judged = _judged(bench, tables, known, dropped, plan.clean)
+    ids, num_known = _item_ids(judged, tables, known, dropped)
+    numbered = _numbered(bench, tables, judged, ids)
+    catalogue = _catalogue(tables, known, judged, ids, numbered.history, plan.clean)
+    marked = tables.marked(judged)
+    if quarantine is not None:
+        write_quarantine(bench, marked, quarantine)
+    found = Findings(
+        bench=bench,
+        clean=plan.clean,
+        log=tables.log,
+        listed=tables.listed,
+        others=tables.others,
+        marked=marked,
+        judged=judged,
+        dropped=dropped_items(dropped),
+        numbered=numbered,
+        catalogue=catalogue,
+        num_listed=num_known,
+    )
+    return Shop(
+        catalogue=catalogue,
+        users=Ids(numbered.users, "user"),
+        history=numbered.history,
+        kinds=numbered.kinds,
+        check=check_of(found),
+        tables={name: t.table for name, t in tables.others.items()},
+        held_out=numbered.held_out,
+    )
+
+
+def _tables(bench: Workbench, plan: _Plan) -> _Tables:
+    sections, frames = plan.sections, plan.frames
+    items = sections.get("items") or section("items", {"from": "events"})
+    listed = log = None
+    if "events" in sections:
+        log = read_log(bench, sections["events"], plan.clean, frames.get("events"), plan.test)
+    if items.source.path is not None or "items" in frames:
+        listed = list_items(bench, items, frames.get("items"))
+    others = {n: read_table(bench, s, frames.get(n)) for n, s in sections.items() if n not in ("events", "items")}
+    return _Tables(log, listed, others, items)
+
+
+def _item_facts(bench: Workbench, tables: _Tables) -> Facts:
+    if tables.listed is not None:
+        return tables.listed.facts
+    if tables.log is None:
+        raise ConfigError("[items] needs 'path'")
+    seen, found = item_columns(bench, tables.log, tables.items)
+    rows = bench.keep("item_facts", from_events(seen, tables.log.read, found), about=tables.log.label)
+    return Facts(rows, found, tables.items, tables.log.label)
+
+
+def _non_products(bench: Workbench, tables: _Tables, known: Facts, clean: CleanSettings) -> ir.Table:
+    read = None if tables.log is None else tables.log.read
+    titles = None
+    if tables.listed is not None or "title" in known.found:
+        title = columns.text(known.rows.title) if "title" in known.found else ibis.null("string")
+        titles = known.rows.select("item_id", title=title)
+    return bench.keep("non_products", rules.non_products(rules.item_table(read, titles), clean), about=known.label)
+
+
+def _judged(
+    bench: Workbench, tables: _Tables, known: Facts, dropped: ir.Table, clean: CleanSettings
+) -> Judged | None:
+    if tables.log is None:
+        return None
+    kinds = tables.log.kinds()
+    weights = weights_of(kinds, tables.log.section.events.weights, told_apart=tables.log.has("event"))
+    return judge(
+        bench,
+        tables.log.read,
+        clean,
+        clock=tables.log.clock,
+        dropped=dropped,
+        catalogue=known.rows if tables.listed is not None else None,
+        weightless=[k for k, w in zip(kinds, weights, strict=True) if w <= 0 and k not in rules.CANCELLING_KINDS],
+        about=tables.log.label,
+    )
+
+
+def _item_ids(
+    judged: Judged | None, tables: _Tables, known: Facts, dropped: ir.Table
+) -> tuple[pa.Array, int]:
+    """Return the catalogue's ids, and how many of them are listed: those that only events know come after."""
+    sold = pa.array([], pa.string())
+    if judged is not None:
+        sold = first_items(judged.rows.filter(judged.rows.reason.isnull()))
+    if tables.listed is None:
+        return sold, len(sold)
+    listed = known.rows.anti_join(dropped, "item_id").order_by(columns.SEQ).select("item_id")
+    ids = listed.to_pyarrow().column(0).combine_chunks()
+    unknown = sold.filter(pc.invert(pc.is_in(sold, value_set=ids)))
+    return pa.concat_arrays([ids, unknown]), len(ids)
+
+
+def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.Array) -> Numbered:
+    users = tables.others["users"].table["user_id"] if "users" in tables.others else pa.chunked_array([], pa.string())
+    further = users.unique() if isinstance(users, pa.ChunkedArray) else users
+    log = tables.log
+    if log is None or judged is None:
+        return nothing(further, len(ids))
+    kinds = log.kinds()
+    if len(kinds) > _MAX_KINDS:
+        raise DataError(
+            f"{log.label} has {len(kinds):,} kinds of events; [events] event must name a column of few kinds, such as "
+            "view and purchase"
+        )
+    timed = log.clock == "calendar" and log.has("user_id") and not log.has("session_id", "basket_id")
+    gap = config.seconds(log.section.events.session_gap, "events.session_gap") / _SECONDS_A_DAY
+    return number(
+        bench,
+        judged.rows.filter(judged.rows.reason.isnull()),
+        items=ids,
+        further_users=further,
+        kinds=kinds,
+        weights=weights_of(kinds, log.section.events.weights, told_apart=log.has("event")),
+        clock=log.clock,
+        gap=gap if timed else None,
+        held_from=log.held_from,
+        about=log.label,
+    )
+
+
+def _catalogue(
+    tables: _Tables, known: Facts, judged: Judged | None, ids: pa.Array, history: History, clean: CleanSettings
+) -> Catalogue:
+    items = aligned(read_items(known), ids)
+    table = items.table
+    if judged is not None and "price" not in known.found and tables.log is not None and tables.log.has("price"):
+        prices = median_prices(judged.rows.filter(judged.rows.reason.isnull())).to_pyarrow()
+        where = pc.index_in(ids, value_set=prices["item_id"].combine_chunks())
+        table = table.append_column("price", prices["price"].take(where))
+    titles = table["title"].to_pylist() if "title" in table.column_names else None
+    alone = np.arange(len(ids), dtype=np.int32)
+    return Catalogue(
+        ids=Ids(ids, "item"),
+        table=table,
+        first_seen=first_seen(history, table["published"] if "published" in table.column_names else None),
+        duplicates=near_duplicates(titles) if titles and clean.duplicate_listings else alone,
+        vectors=items.vectors,
+    )

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from shelfspace.errors import ConfigError
+from shelfspace.index import HNSW, Exact, open_index
+from tests.contracts.index_contract import IndexContract, unit
+
+
+class TestHNSW(IndexContract):
+    address = "hnsw"
+    recall = 0.95
+
+
+def test_recall_against_exact_where_the_graph_is_asked():
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.normal(size=(200, 32))[rng.integers(0, 200, 8000)] + 0.6 * rng.normal(size=(8000, 32)))
+    graph, exact = HNSW(32), Exact(32)
+    for index in (graph, exact):
+        index.add(np.arange(8000), vectors)
+        index.remove(np.arange(0, 8000, 5))
+    allowed = rng.random(8000) < 0.5
+    for some in (None, allowed):
+        rows, scores = graph.search(vectors[:300], 10, allowed=some)
+        wanted, best = exact.search(vectors[:300], 10, allowed=some)
+        assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(rows, wanted, strict=True)]) > 0.95
+        np.testing.assert_allclose(scores[:, 0], best[:, 0], atol=0.05)
+
+
+def test_settings():
+    index = open_index("hnsw?connectivity=32&expansion_search=128", 8)
+    assert isinstance(index, HNSW)
+    assert (index.connectivity, index.expansion_search) == (32, 128)
+    with pytest.raises(ConfigError, match="at least 2"):
+        open_index("hnsw?connectivity=1", 8)
