@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import tomlkit
 
 from shelfspace import config as settings
 from shelfspace.blend import Blend, Mode
-from shelfspace.errors import ConfigError, GateError, SpaceError
+from shelfspace.errors import ConfigError, GateError, SpaceError, did_you_mean
 from shelfspace.evaluation import choosing
 from shelfspace.evaluation.card import write_card
 from shelfspace.evaluation.choosing import Chosen, Model, Told
@@ -27,6 +27,7 @@ from shelfspace.evaluation.leaks import (
     training_on_test,
 )
 from shelfspace.evaluation.measure import Scorer, measure
+from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.report import Neighbours, write_report
 from shelfspace.evaluation.slices import item_slices
 from shelfspace.index import open_index
@@ -41,10 +42,13 @@ from shelfspace.shop.reading import read_shop, require_trainable
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.sections import folder_config
 from shelfspace.shop.shop import Shop
-from shelfspace.shop.splits import possible_protocols, split
+from shelfspace.shop.splits import PROTOCOLS, possible_protocols, split
 from shelfspace.space import Space
 
 Source = str | Path | Mapping[str, Any]
+
+SEARCH_SHARE = 0.5
+"""The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
 
 
 @dataclass(kw_only=True)
@@ -113,6 +117,13 @@ class Plan:
         for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
             settings.refuse_unknown({name: None}, known, "linear")
         settings.seconds(parts["training"].budget, "training.budget")
+        open_index(parts["index"].use, 1)
+        evaluation = parts["evaluation"]
+        _, k = parse(evaluation.metric)
+        evaluation.ks = sorted({*evaluation.ks, k})
+        if evaluation.protocol is not None and evaluation.protocol not in PROTOCOLS:
+            near = did_you_mean(evaluation.protocol, PROTOCOLS)
+            raise ConfigError(f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}")
         return cls(table, models, parts["evaluation"], parts["training"], parts["blend"], parts["index"])
 
 
@@ -269,7 +280,7 @@ def _decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None)
         shop.catalogue,
         _kinds(shop),
         metric=plan.evaluation.metric,
-        budget_seconds=settings.seconds(training.budget, "training.budget"),
+        budget_seconds=SEARCH_SHARE * settings.seconds(training.budget, "training.budget"),
         max_trials=training.max_trials,
         max_cases=training.tune_cases,
         max_events=training.tune_events,
@@ -338,6 +349,8 @@ def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | No
 def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
     """Fit the models that answer, and the vectors, on all events."""
     history = choosing.weighed(shop.history, chosen.kinds)
+    if history.clock == "calendar":
+        history = replace(history, now=float(history.time.max()))
     models = [m for m in plan.models if m.name in chosen.used or issubclass(m.part, ItemVectors)]
     fitted = choosing.fit_all(models, chosen.settings, history, shop.catalogue, told=told)
     learnt = [part for part in fitted.values() if isinstance(part, ItemVectors)]

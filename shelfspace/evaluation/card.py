@@ -15,7 +15,6 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         metrics: as in `metrics.json`.
         counts: what the space was fitted on, in the words to show: `{"items": 3877, …}`.
         chosen: what validation chose.
-
     """
     headline, verdict = str(metrics["headline"]), metrics["verdict"]
     lines = ["# Card of this space", "", f"**{verdict['outcome']}**: {verdict['text']}", "", "## Made from", ""]

@@ -74,7 +74,6 @@ def models_of(sections: Mapping[str, Any]) -> list[Model]:
 
     Raises:
         ConfigError: an unknown model or setting.
-
     """
     models = []
     for name, section in sections.items():
@@ -151,7 +150,6 @@ def choose(
         seed: of every draw.
         checkpoint: a folder; a search that is finished is written there, and not made again when it is found there.
         told: progress.
-
     """
     begun = time.monotonic()
     weighted, searches = dict(kinds), dict[str, Search[Any]]()

@@ -90,7 +90,6 @@ def judge(
 
     Raises:
         ConfigError: the headline is no metric.
-
     """
     _, k = parse(headline)
     metrics: Json = {"format": 1, "headline": headline}

@@ -50,7 +50,6 @@ def intervals(
         >>> found = intervals({"x": np.array([1.0, 1.0, 1.0])})["x"]
         >>> found.low, found.value, found.high
         (1.0, 1.0, 1.0)
-
     """
     if not columns:
         return {}

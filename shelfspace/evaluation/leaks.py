@@ -61,7 +61,6 @@ def find_leaks(
 
     Returns:
         What was found; empty where the figures may be believed. Costs a fit of each part.
-
     """
     return [
         *training_on_test(cases, fitted),
@@ -82,7 +81,6 @@ def training_on_test(cases: Cases, fitted: Mapping[str, History], *, threshold: 
 
     Returns:
         What was found. O(E log E).
-
     """
     found = []
     last = cases.fit.time.max(initial=-np.inf)
@@ -112,7 +110,6 @@ def near_duplicate_listings(
         cases: the test block.
         duplicates: int32 [N], equal where listings are near-identical: `Catalogue.duplicates`.
         threshold: the share of the test's answers from which it is named.
-
     """
     several = np.bincount(duplicates, minlength=1)[duplicates] > 1
     width = int(duplicates.max(initial=0)) + 1
@@ -155,7 +152,6 @@ def future_knowledge(
     Returns:
         `IDF of the future` where blanking the items to come makes the difference, else `popularity of the
         future`. Costs a fit for each part, two where something is found.
-
     """
     queries = cases.sample(num_cases, seed=seed).queries
     known = catalogue.known_at(cases.fit.now)
@@ -190,7 +186,6 @@ def shuffled_times(history: History, *, least_sigmas: float = 4.0, seed: int = 0
 
     Returns:
         What was found. 40 permutations, some 2 s.
-
     """
     if history.clock == "none":
         return []

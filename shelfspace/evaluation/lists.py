@@ -25,7 +25,6 @@ def novelty(top: npt.NDArray[np.int32], fit: History) -> float:
 
     References:
         Zhou et al. Solving the apparent diversity-accuracy dilemma of recommender systems. PNAS 2010.
-
     """
     counts = np.maximum(np.bincount(fit.item, minlength=fit.num_items), 1)
     bits = np.log2(max(1, fit.num_events) / counts)
@@ -42,7 +41,6 @@ def diversity(top: npt.NDArray[np.int32], vectors: npt.NDArray[np.float32]) -> f
 
     Returns:
         0: all alike, 1: nothing in common. NaN where no list has two items. O(B·K·D).
-
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     usable = np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)
@@ -69,7 +67,6 @@ def category_vectors(categories: npt.NDArray[np.integer]) -> npt.NDArray[np.floa
 
     Returns:
         float32 [N, D]; one-hot up to 256 categories, else random signs whose cosines are near 0.
-
     """
     kinds = int(categories.max(initial=-1)) + 1
     if kinds <= 256:

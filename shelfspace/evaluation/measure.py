@@ -85,7 +85,6 @@ def measure(
     Example:
         >>> results = measure(blocks.test, {"ease": lambda q, allowed: ease.score(q)})  # doctest: +SKIP
         >>> results["ease"].mean("ndcg@10")  # doctest: +SKIP
-
     """
     cases = cases.sample(max_cases, seed=seed)
     size = max(1, _CELLS // max(1, cases.relevant.shape[1]))

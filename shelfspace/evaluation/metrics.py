@@ -52,7 +52,6 @@ def evaluate(
         >>> relevant = sparse.csr_array(np.array([[False, True, False]]))
         >>> evaluate(scores, relevant, ks=[2])["hr@2"]
         array([0.5])
-
     """
     head = head or Head.of(scores, max(ks))
     groups = Groups.of(head, scores, relevant)
@@ -71,7 +70,6 @@ def parse(metric: str) -> tuple[str, int]:
 
     Raises:
         ConfigError: it is not one of the metrics.
-
     """
     name, _, length = metric.partition("@")
     if name not in METRICS or not length.isdecimal() or int(length) < 1:

@@ -57,7 +57,6 @@ def choose_weights(
         seed: of the draw, and of the order of items that tie.
 
     Cost: O(V C R) memory; about 50 R passes of O(V C) time.
-
     """
     names = list(retrievers)
     scores, gains, num_relevant, found_scales = _collect(

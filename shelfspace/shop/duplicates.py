@@ -41,12 +41,13 @@ def near_duplicates(
 ) -> npt.NDArray[np.int32]:
     """Group listings whose titles say the same.
 
-    Two listings are near-identical where their titles are equal but for case, accents, punctuation, spaces, one
-    run of words that moved, idle words (`the`, `free shipping`), plurals and slips of the pen. A slip is a letter
-    or two in a word that nobody else spells so, while others use the right one. All members of a group are so to
-    each other (complete link): no chain of small steps joins what is far apart. A listing without a title is
-    alone. Titles that are shared are not names: one that more than `max_shared` listings have is that of a kind
-    of product, and where less than half of the listings have a title of their own, all are.
+    Two listings are near-identical where their titles are equal but for case, accents, punctuation, spaces,
+    one run of words that moved, idle words (`the`, `free shipping`), plurals and slips of the pen. A slip is
+    a letter or two in a word that nobody else spells so, while others use the right one. All members of a
+    group are so to each other (complete link): no chain of small steps joins what is far apart. A listing
+    without a title is alone. Titles that are shared are not names: one that more than `max_shared` listings
+    have is that of a kind of product, and where less than half of the listings have a title of their own,
+    all are.
 
     Candidates are all pairs of the same numbers and initials with a cosine of at least `threshold` between
     TF-IDF vectors of character trigrams. They are found exactly with the prefix filter of Bayardo, Ma and
@@ -56,8 +57,8 @@ def near_duplicates(
 
     Args:
         titles: one for each listing, None or blank where it has none.
-        distinguishing: columns [N] such as the brand or the size; where both of two listings have a value, and
-            not the same, they are different products.
+        distinguishing: columns [N] such as the brand or the size; where both of two listings have a value,
+            and not the same, they are different products.
         threshold: the least cosine, in (0, 1].
         max_shared: the most listings that one title may have.
         max_neighbours: of each title, as many of the closest are read word by word.
@@ -65,8 +66,8 @@ def near_duplicates(
     Returns:
         int32 [N], equal within a group; groups are numbered by first appearance.
 
-    Time and memory: O(N) but for the candidates, which grow with families of nearly equal titles; 200 thousand
-    listings take some 30 seconds and 1 GB on one core.
+    Time and memory: O(N) but for the candidates, which grow with families of nearly equal titles; 200
+    thousand listings take some 10 to 20 seconds and 1 GB on one core.
 
     Example:
         >>> near_duplicates(["Nail lacquer H55", "nail-lacquer h 55", "Nail lacquer H56", None]).tolist()
@@ -126,7 +127,9 @@ class _Reader:
         self.numbers = [tuple(w for w in ws if w[-1].isdigit() or w == "+") for ws in words]
         self.usage = Counter(word for ws in words for word in set(ws))
         # a word and its variant begin alike, so what may read the same has the same numbers and initials
-        self.blocks = [" ".join((*n, *sorted(w[0] for w in ws))) for n, ws in zip(self.numbers, words, strict=True)]
+        self.blocks = [
+            " ".join((*n, *sorted(w[0] for w in ws))) for n, ws in zip(self.numbers, words, strict=True)
+        ]
 
     def same(self, a: int, b: int) -> bool:
         """Whether two listings are one product, as far as titles and distinguishing columns say."""
@@ -210,7 +213,7 @@ def _candidates(reader: _Reader, threshold: float, max_neighbours: int) -> Itera
 
 
 def _close(reader: _Reader, threshold: float) -> Iterator[Floats]:
-    """Yield rows of two titles and their cosine, where it is at least the threshold and their block is the same."""
+    """Yield pairs of titles of one block and their cosine, where it is at least the threshold."""
     _, block, sizes = np.unique(np.array(reader.blocks), return_inverse=True, return_counts=True)
     several = np.flatnonzero(sizes[block] > 1)
     if not len(several):
@@ -225,7 +228,7 @@ def _close(reader: _Reader, threshold: float) -> Iterator[Floats]:
 
 
 def _prefixes(vectors: sparse.csr_array, block: Ints, threshold: float) -> sparse.csr_array:
-    """Keep of each row the n-grams rarest in its block, so many that the others have a norm below the threshold."""
+    """Keep of each row the rarest n-grams of its block, until the rest has a norm below the threshold."""
     row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
     keys = block[row] * vectors.shape[1] + vectors.indices
     _, gram, usage = np.unique(keys, return_inverse=True, return_counts=True)

@@ -9,8 +9,8 @@ from shelfspace.errors import DataError
 from shelfspace.shop import events
 from shelfspace.shop.cleaning import CleanSettings
 from shelfspace.shop.columns import SEQ, Found, find_columns, select
-from shelfspace.shop.figures import Figures
 from shelfspace.shop.history import Clock
+from shelfspace.shop.observed import Figures
 from shelfspace.shop.sections import Section
 from shelfspace.shop.sources import Source, read_source
 from shelfspace.shop.times import Times
@@ -87,7 +87,7 @@ def read_log(
         found = find_columns(where, source)
         if not {"user_id", "session_id", "basket_id"} & set(found):
             raise DataError(
-                f"{source.label} has no user, session or basket; say which it is: [events] user_id = \"…\". "
+                f'{source.label} has no user, session or basket; say which it is: [events] user_id = "…". '
                 f"Columns: {', '.join(source.columns)}"
             )
         seen = select(bench, source, list(found.values()))

@@ -10,8 +10,9 @@ import ibis.expr.types as ir
 from shelfspace.shop import columns
 from shelfspace.shop.cleaning import CleanSettings
 from shelfspace.shop.columns import SEQ, Found
-from shelfspace.shop.figures import Figures, count_columns, unreadable
+from shelfspace.shop.figures import count_columns, unreadable
 from shelfspace.shop.history import Clock
+from shelfspace.shop.observed import Figures
 from shelfspace.shop.times import Times, recognise
 
 IDS = ("user_id", "item_id", "session_id", "basket_id")

@@ -1,31 +1,18 @@
 """What is counted in each column of a table while it is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 
 from shelfspace.shop import columns
 from shelfspace.shop.columns import Found
+from shelfspace.shop.observed import Figures
 
 
-@dataclass(frozen=True)
-class Figures:
-    """One column: where it was found, and how many of its values are missing or cannot be read.
-
-    `distinct` is approximate.
-    """
-
-    column: str
-    source: str
-    how: str
-    nulls: int
-    unparseable: int
-    distinct: int
-
-
-def count_columns(seen: ir.Table, found: Mapping[str, Found], parsed: Mapping[str, ir.Value]) -> tuple[Figures, ...]:
+def count_columns(
+    seen: ir.Table, found: Mapping[str, Found], parsed: Mapping[str, ir.Value]
+) -> tuple[Figures, ...]:
     """Count the null, unparseable and distinct values of each column found. One pass.
 
     Args:
@@ -41,7 +28,8 @@ def count_columns(seen: ir.Table, found: Mapping[str, Found], parsed: Mapping[st
         counts[f"{name}|distinct"] = value.approx_nunique()
     row = {k: int(v or 0) for k, v in seen.aggregate(**counts).to_pyarrow().to_pylist()[0].items()}
     return tuple(
-        Figures(n, f.shown, f.how, row[f"{n}|nulls"], row[f"{n}|bad"], row[f"{n}|distinct"]) for n, f in found.items()
+        Figures(n, f.shown, f.how, row[f"{n}|nulls"], row[f"{n}|bad"], row[f"{n}|distinct"])
+        for n, f in found.items()
     )
 
 

@@ -1,7 +1,7 @@
 """From what was read to the check: what a person wants to know of the data before believing in any number."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.shop.catalogue import Catalogue
-from shelfspace.shop.check import Check, Listings, Prices, Shape, SourceCheck, TimeCheck
+from shelfspace.shop.check import Check
 from shelfspace.shop.cleaning import CleanSettings
 from shelfspace.shop.eventlog import EventLog
-from shelfspace.shop.figures import Figures
 from shelfspace.shop.history import History
 from shelfspace.shop.items import Listed
-from shelfspace.shop.judging import Dropped, Judged, Returns
-from shelfspace.shop.numbering import Numbered
+from shelfspace.shop.judging import Judged
+from shelfspace.shop.numbering import WEIGHTS, Numbered
+from shelfspace.shop.observed import (
+    Dropped,
+    Figures,
+    Gone,
+    Listings,
+    Prices,
+    Returns,
+    Shape,
+    SourceCheck,
+    TimeCheck,
+)
 from shelfspace.shop.photos import Photos, look_at
-from shelfspace.shop.quarantine import Gone, Marked, count_gone
+from shelfspace.shop.quarantine import Marked, count_gone
 from shelfspace.shop.sources import Source
 from shelfspace.shop.tables import OtherTable
 from shelfspace.shop.times import Times
@@ -59,7 +69,7 @@ def check_of(found: Findings) -> Check:
         num_events=history.num_events,
         merged=numbered.merged,
         kinds=counts_of(numbered.kinds, history.kind),
-        sources=_sources(found, gone),
+        sources=_sources(found),
         gone=gone,
         times=times_of(history, found.log.times if found.log is not None else None),
         returns=found.judged.returns if found.judged is not None else Returns(),
@@ -70,11 +80,34 @@ def check_of(found: Findings) -> Check:
         bots=found.judged.bots if found.judged is not None else (),
         shape=shape_of(history, catalogue),
         problems=problems_of(history, catalogue),
-        notes=(),
+        notes=tuple(_notes(found, gone)),
     )
 
 
-def _sources(found: Findings, gone: Sequence[Gone]) -> tuple[SourceCheck, ...]:
+def _notes(found: Findings, gone: Sequence[Gone]) -> Iterator[str]:
+    sources = _sources(found)
+    for source in sources:
+        for c in source.columns:
+            if c.how == "alias":
+                yield f"[{source.table}] {c.column} was taken to be {c.source!r}; map it if that is wrong"
+    copies = sum(s.copies for s in sources)
+    if copies:
+        done = "dropped" if found.clean.drop_duplicates else "kept, since an invoice may name a product twice"
+        yield f"{copies:,} rows are exact copies of another; {done} (clean.drop_duplicates)"
+    if found.numbered.merged:
+        yield f"{found.numbered.merged:,} events say what another says (user, basket, item, time, kind) and were merged"
+    if any(g.reason == "bad encoding" for g in gone):
+        yield 'lines in another encoding were quarantined: say encoding = "latin-1", "gbk" … in the table\'s section'
+    if found.log is not None and found.log.has("event"):
+        known = {**WEIGHTS, **found.log.section.events.weights}
+        strange = [kind for kind in found.numbered.kinds if kind not in known]
+        if strange:
+            yield f"kinds of events without a weight count 1: {', '.join(strange[:8])} (events.weights)"
+    if found.log is not None and found.log.times is None:
+        yield "without a time, only protocols that need none are offered (leave-one-out needs an order)"
+
+
+def _sources(found: Findings) -> tuple[SourceCheck, ...]:
     read: list[tuple[str, Source, tuple[Figures, ...], int]] = []
     if found.log is not None:
         read += [("events", p.source, p.figures, p.copies) for p in found.log.parts]
@@ -124,17 +157,15 @@ def listings_of(catalogue: Catalogue, history: History, unknown: npt.NDArray[np.
     sold = np.bincount(history.item, minlength=len(catalogue))
     sizes = np.bincount(catalogue.duplicates)
     groups = np.flatnonzero(sizes > 1)
-    titles = catalogue.titles()
-    examples = [
-        tuple(titles[i] for i in np.flatnonzero(catalogue.duplicates == g)[:4]) for g in groups[:_EXAMPLES]
-    ]
+    titles, ids = catalogue.titles(), catalogue.ids
+    examples = [np.flatnonzero(catalogue.duplicates == g)[:4] for g in groups[:_EXAMPLES]]
     return Listings(
         never_sold=int((sold == 0).sum()),
         unknown_items=int(unknown.sum()),
         unknown_events=int(sold[unknown].sum()),
         duplicate_groups=len(groups),
         duplicate_listings=int(sizes[groups].sum()),
-        duplicate_examples=tuple(examples),
+        duplicate_examples=tuple(tuple((ids.text(i), titles[i]) for i in rows) for rows in examples),
     )
 
 
@@ -159,7 +190,9 @@ def problems_of(history: History, catalogue: Catalogue) -> tuple[str, ...]:
     if not len(catalogue):
         problems.append("the catalogue is empty: at least two items are needed")
     if not history.num_events:
-        problems.append("there is no event left to learn from: give [events] with a user, session or basket and an item")
+        problems.append(
+            "there is no event left to learn from: give [events] with a user, session or basket and an item"
+        )
         return tuple(problems)
     items = len(np.unique(history.item))
     rows = int((history.lengths() > 0).sum())

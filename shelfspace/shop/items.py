@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from shelfspace.errors import DataError, did_you_mean
 from shelfspace.shop import columns, values
 from shelfspace.shop.columns import SEQ, Found, find_columns, select
-from shelfspace.shop.figures import Figures, count_columns
+from shelfspace.shop.figures import count_columns
 from shelfspace.shop.history import History
+from shelfspace.shop.observed import Figures
 from shelfspace.shop.sections import Section
 from shelfspace.shop.sources import Source, read_source
 from shelfspace.shop.tables import typed
@@ -77,7 +78,9 @@ def list_items(bench: Workbench, section: Section, frame: object | None) -> List
     for name, column in vectors.items():
         if column not in source.columns:
             near = did_you_mean(column, source.columns)
-            raise DataError(f"{source.label} has no column {column!r}, which [items.vectors] {name} names{near}")
+            raise DataError(
+                f"{source.label} has no column {column!r}, which [items.vectors] {name} names{near}"
+            )
     section = replace(section, vectors=vectors)
     found = find_columns(section, source)
     used = {s for f in found.values() for s in f.sources}

@@ -9,50 +9,10 @@ from shelfspace.shop import clean as rules
 from shelfspace.shop.cleaning import CleanSettings
 from shelfspace.shop.columns import SEQ
 from shelfspace.shop.history import Clock
+from shelfspace.shop.observed import Bot, Dropped, Returns
 from shelfspace.shop.workbench import Workbench
 
 _ALMOST_NOTHING = 1e-9
-
-
-@dataclass(frozen=True)
-class Returns:
-    """What came back.
-
-    by_invoice, by_quantity, by_kind: events that take something back, by what says so (the first that does);
-    unmatched: of them, those that found no earlier purchase of the same user and item, not even in part;
-    purchases_cancelled, purchases_reduced: purchases taken back whole, and in part.
-    """
-
-    by_invoice: int = 0
-    by_quantity: int = 0
-    by_kind: int = 0
-    unmatched: int = 0
-    purchases_cancelled: int = 0
-    purchases_reduced: int = 0
-
-    @property
-    def events(self) -> int:
-        """All events that take something back."""
-        return self.by_invoice + self.by_quantity + self.by_kind
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """An item that is sold and is not a product, and the rule that says so."""
-
-    item: str
-    title: str | None
-    events: int
-    rule: str
-
-
-@dataclass(frozen=True)
-class Bot:
-    """A user with more events a day than people have."""
-
-    user: str
-    events: int
-    days: int
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import ibis.expr.types as ir
 
 from shelfspace.errors import DirtyDataError
 from shelfspace.shop import clean
 from shelfspace.shop.columns import SEQ
+from shelfspace.shop.observed import Gone
 from shelfspace.shop.sources import Source
 from shelfspace.shop.textfiles import UNREADABLE
 from shelfspace.shop.workbench import Workbench, literal, quoted, refusals
-
-Fate = Literal["quarantined", "dropped"]
-"""quarantined: the row could not be read; dropped: it was read, and a rule says that it does not count."""
 
 _RULES = (
     clean.CANCELLATION,
@@ -38,17 +35,6 @@ class Marked:
     source: Source
     rows: ir.Table
     offset: int = 0
-
-
-@dataclass(frozen=True)
-class Gone:
-    """Rows that were not kept, and why; `first` says where the first of them is."""
-
-    table: str
-    reason: str
-    fate: Fate
-    rows: int
-    first: str
 
 
 def count_gone(bench: Workbench, tables: Sequence[Marked]) -> tuple[Gone, ...]:

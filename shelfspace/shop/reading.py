@@ -21,7 +21,16 @@ from shelfspace.shop.eventlog import EventLog, item_columns, read_log
 from shelfspace.shop.findings import Findings, check_of
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
-from shelfspace.shop.items import Facts, Listed, aligned, first_seen, from_events, list_items, median_prices, read_items
+from shelfspace.shop.items import (
+    Facts,
+    Listed,
+    aligned,
+    first_seen,
+    from_events,
+    list_items,
+    median_prices,
+    read_items,
+)
 from shelfspace.shop.judging import Judged, dropped_items, judge
 from shelfspace.shop.numbering import Numbered, first_items, nothing, number, weights_of
 from shelfspace.shop.quarantine import Marked, count_gone, refuse_too_many, write_quarantine
@@ -85,7 +94,9 @@ def _plan(settings: config.Table, frames: Mapping[str, object]) -> _Plan:
     config.refuse_unknown(frames, list(TABLES), "frames")
     names = [n for n in TABLES if n in settings or n in frames]
     if not {"events", "items"} & set(names):
-        raise ConfigError("no [events] and no [items]: say at least where the events are, with [events] path = \"…\"")
+        raise ConfigError(
+            'no [events] and no [items]: say at least where the events are, with [events] path = "…"'
+        )
     sections = {n: section(n, settings.get(n, {})) for n in names}
     if "items" in sections and sections["items"].from_events and "events" not in sections:
         raise ConfigError("[items] from = 'events', and there are no [events]")
@@ -160,7 +171,9 @@ def _tables(bench: Workbench, plan: _Plan) -> _Tables:
         log = read_log(bench, sections["events"], plan.clean, frames.get("events"), plan.test)
     if items.source.path is not None or "items" in frames:
         listed = list_items(bench, items, frames.get("items"))
-    others = {n: read_table(bench, s, frames.get(n)) for n, s in sections.items() if n not in ("events", "items")}
+    others = {
+        n: read_table(bench, s, frames.get(n)) for n, s in sections.items() if n not in ("events", "items")
+    }
     return _Tables(log, listed, others, items)
 
 
@@ -180,7 +193,9 @@ def _non_products(bench: Workbench, tables: _Tables, known: Facts, clean: CleanS
     if tables.listed is not None or "title" in known.found:
         title = columns.text(known.rows.title) if "title" in known.found else ibis.null("string")
         titles = known.rows.select("item_id", title=title)
-    return bench.keep("non_products", rules.non_products(rules.item_table(read, titles), clean), about=known.label)
+    return bench.keep(
+        "non_products", rules.non_products(rules.item_table(read, titles), clean), about=known.label
+    )
 
 
 def _judged(
@@ -197,7 +212,9 @@ def _judged(
         clock=tables.log.clock,
         dropped=dropped,
         catalogue=known.rows if tables.listed is not None else None,
-        weightless=[k for k, w in zip(kinds, weights, strict=True) if w <= 0 and k not in rules.CANCELLING_KINDS],
+        weightless=[
+            k for k, w in zip(kinds, weights, strict=True) if w <= 0 and k not in rules.CANCELLING_KINDS
+        ],
         about=tables.log.label,
     )
 
@@ -218,7 +235,11 @@ def _item_ids(
 
 
 def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.Array) -> Numbered:
-    users = tables.others["users"].table["user_id"] if "users" in tables.others else pa.chunked_array([], pa.string())
+    users = (
+        tables.others["users"].table["user_id"]
+        if "users" in tables.others
+        else pa.chunked_array([], pa.string())
+    )
     further = users.unique() if isinstance(users, pa.ChunkedArray) else users
     log = tables.log
     if log is None or judged is None:
@@ -246,11 +267,21 @@ def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.
 
 
 def _catalogue(
-    tables: _Tables, known: Facts, judged: Judged | None, ids: pa.Array, history: History, clean: CleanSettings
+    tables: _Tables,
+    known: Facts,
+    judged: Judged | None,
+    ids: pa.Array,
+    history: History,
+    clean: CleanSettings,
 ) -> Catalogue:
     items = aligned(read_items(known), ids)
     table = items.table
-    if judged is not None and "price" not in known.found and tables.log is not None and tables.log.has("price"):
+    if (
+        judged is not None
+        and "price" not in known.found
+        and tables.log is not None
+        and tables.log.has("price")
+    ):
         prices = median_prices(judged.rows.filter(judged.rows.reason.isnull())).to_pyarrow()
         where = pc.index_in(ids, value_set=prices["item_id"].combine_chunks())
         table = table.append_column("price", prices["price"].take(where))

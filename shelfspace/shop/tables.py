@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from shelfspace.shop import columns
 from shelfspace.shop.columns import SEQ, Found, find_columns, select
-from shelfspace.shop.figures import Figures, blank, count_columns, unreadable
+from shelfspace.shop.figures import blank, count_columns, unreadable
+from shelfspace.shop.observed import Figures
 from shelfspace.shop.sections import Section
 from shelfspace.shop.sources import Source, read_source
 from shelfspace.shop.times import recognise

@@ -28,7 +28,12 @@ def test_the_features_of_words_are_tf_idf():
     titles = ["red mug", "blue mug", "red red lamp", None, "Red-Lamp"]
     part = ItemFeatures(pieces=0.0, rarity=1.0)
     dense = part.learn_words(listings(title=titles), ALL).features(listings(title=titles)).toarray()
-    texts = [["red", "mug", "red mug"], ["blue", "mug", "blue mug"], ["red", "red", "lamp", "red red", "red lamp"], []]
+    texts = [
+        ["red", "mug", "red mug"],
+        ["blue", "mug", "blue mug"],
+        ["red", "red", "lamp", "red red", "red lamp"],
+        [],
+    ]
     texts.append(["red", "lamp", "red lamp"])
     words = part.vocabulary["words"].to_pylist()
     wanted = np.zeros((5, len(words)))
@@ -97,7 +102,9 @@ def test_a_new_item_is_scored_by_its_words():
     assert scores[:, -1].max() > 0
 
 
-@pytest.mark.parametrize("columns", [{}, {"title": pa.nulls(5, pa.string())}, {"title": ["", " ", None, "!", "?"]}])
+@pytest.mark.parametrize(
+    "columns", [{}, {"title": pa.nulls(5, pa.string())}, {"title": ["", " ", None, "!", "?"]}]
+)
 def test_a_shop_of_ids_alone_scores_nothing(columns):
     past = History.of([0, 0], [1, 2], num_users=1, num_items=5, clock="none")
     model = ContentKNN().fit(past, listings(**columns))

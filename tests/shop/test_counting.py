@@ -137,7 +137,6 @@ def test_a_file_larger_than_memory_is_counted_in_bounded_memory(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", COUNTED_IN_LITTLE_MEMORY, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    print("above the start:", done.stdout)
     assert int(done.stdout) < 200 < (tmp_path / "events.csv").stat().st_size / 2**20
     pairs = pq.read_table(tmp_path / "pairs.parquet").to_pylist()
     got = {frozenset((p["left"], p["right"])): p["support"] for p in pairs}

@@ -1,4 +1,4 @@
-"""Near-identical listings: what is one product, what only looks like it, and a naive search for close titles."""
+"""Near-identical listings: what is one product, what only looks like it, and close titles found naively."""
 
 import doctest
 from itertools import combinations
@@ -98,9 +98,9 @@ def test_a_title_that_many_listings_have_is_no_name():
 
 def test_where_most_titles_are_shared_they_name_kinds():
     kinds = [
-        f"{word} crackers" for word in "plain butter cheese rice wheat oat corn rye".split() for _ in range(2)
+        f"{word} crackers" for word in ("plain", "butter", "cheese", "rice", "wheat", "oat") for _ in range(2)
     ]
-    assert near_duplicates(kinds).tolist() == list(range(16))
+    assert near_duplicates(kinds).tolist() == list(range(12))
 
 
 def test_a_chain_of_small_steps_joins_no_ends():

@@ -1,0 +1,306 @@
+"""The published tables on a CPU: Amazon Beauty, Gowalla and UCI Online Retail, beside implicit's BM25 and ALS.
+
+    python benchmarks/published.py --data DATA [--sets beauty gowalla uci] [--search SECONDS]
+
+Settings are those in SETS, found on validation by `--search`, which looks again for as many seconds a model. The
+weights of the blends, and implicit's settings, are chosen on validation in every run. The test part is measured
+once, at the end. Under leave-one-out no model sees a user's last two items in its fit; at test the user's history
+holds the validation item too, and nothing is fitted again.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count() or 1))
+
+import numpy as np
+from implicit.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import BM25Recommender
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from shelfspace.config import build, search_space
+from shelfspace.evaluation.choosing import alone, blend_of
+from shelfspace.evaluation.measure import Scorer, measure
+from shelfspace.evaluation.mixing import choose_weights
+from shelfspace.evaluation.search import tune
+from shelfspace.linear.models import RETRIEVERS
+from shelfspace.shop.cases import Cases
+from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.history import History
+from shelfspace.shop.reading import read_shop
+from shelfspace.shop.splits import split
+
+INF = float("inf")
+
+
+@dataclass(frozen=True)
+class Set:
+    """A data set: how it is read and split, what is reported and chosen by, the models and the blends of them."""
+
+    events: dict[str, Any]
+    items: dict[str, Any]
+    protocols: tuple[str, ...]
+    metrics: tuple[str, ...]
+    models: dict[str, dict[str, Any]]
+    blends: dict[str, tuple[str, ...]]
+    test: str | None = None
+    share: float = 0.1
+
+
+SETS = {
+    "beauty": Set(
+        events={"path": "amazon-beauty/events.parquet", "timestamp": "position"},
+        items={"path": "amazon-beauty/items.parquet"},
+        protocols=("leave-one-out",),
+        metrics=("ndcg@10", "hr@10"),
+        models={
+            "popularity": {"half_life": INF, "trend": 0.0},
+            "item_knn": {
+                "source": 0.4, "user": 0.2, "target": 0.13, "gap_half_life": 5.0, "back": 0.15,
+                "fit_half_life": INF, "history_half_life": 1.1, "neighbours": 0,
+            },
+            "low_rank": {"rank": 256, "fit_half_life": 10.0, "history_half_life": 2.0, "tail": 0.0, "neighbours": 1},
+            "ease": {"regularisation": 30.0, "fit_half_life": 6.0, "user": 0.2, "source": 0.2,
+                     "history_half_life": 2.0},
+            "past_future": {
+                "regularisation": 30.0, "past_half_life": 2.0, "future_half_life": 0.5, "fit_half_life": INF,
+                "user": 0.3, "source": 0.1, "target": 0.1, "history_half_life": 1.5,
+            },
+            "content": {"history_half_life": 2.0},
+        },
+        blends={
+            "quick": ("item_knn", "low_rank"),
+            "behaviour": ("popularity", "item_knn", "low_rank", "ease", "past_future"),
+            "with_content": ("popularity", "item_knn", "low_rank", "ease", "past_future", "content"),
+        },
+    ),
+    "gowalla": Set(
+        events={"path": "gowalla/train.txt", "format": "adjacency"},
+        items={"from": "events"},
+        protocols=("split",),
+        metrics=("recall@20", "ndcg@20"),
+        test="gowalla/test.txt",
+        share=0.2,
+        models={
+            "popularity": {"half_life": INF, "trend": 0.0},
+            "item_knn": {"source": 0.7, "user": 0.75, "target": 0.3, "neighbours": 2000, "max_length": 0},
+            "low_rank": {"neighbours": 2000},
+        },
+        blends={"behaviour": ("popularity", "item_knn", "low_rank")},
+    ),
+    "uci": Set(
+        events={
+            "path": "uci-online-retail/transactions.parquet", "user_id": "CustomerID", "item_id": "StockCode",
+            "basket_id": "InvoiceNo", "timestamp": "InvoiceDate", "quantity": "Quantity", "price": "UnitPrice",
+        },
+        items={"from": "events", "title": "Description"},
+        protocols=("time", "time-any"),
+        metrics=("ndcg@10", "recall@10"),
+        models={
+            "popularity": {"half_life": 7.0, "trend": 0.5},
+            "repeat": {},
+            "item_knn": {
+                "source": 0.35, "user": 1.0, "target": 0.3, "gap_half_life": INF, "back": 1.0,
+                "fit_half_life": 12.0, "history_half_life": 100.0, "max_length": 1000,
+            },
+            "ease": {"regularisation": 30.0, "fit_half_life": 20.0, "user": 0.2, "history_half_life": 60.0},
+            "past_future": {"fit_half_life": 20.0},
+            "content": {},
+        },
+        blends={
+            "behaviour": ("popularity", "repeat", "item_knn", "ease", "past_future"),
+            "with_content": ("popularity", "repeat", "item_knn", "ease", "past_future", "content"),
+        },
+    ),
+}
+
+
+@dataclass
+class Row:
+    """One line of a table."""
+
+    figures: dict[str, float]
+    settings: dict[str, Any]
+    fit_seconds: float
+    fit_megabytes: float
+    score_seconds: float = 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--search", type=float, default=0.0, help="seconds a model to look for settings on validation")
+    options = parser.parse_args()
+    path = Path(__file__).parent / "results" / "published.json"
+    tables = json.loads(path.read_text())["tables"] if path.exists() else {}
+    for name in options.sets:
+        tables |= run(name, SETS[name], options.data, options.search)
+    result = {
+        "command": f"python benchmarks/published.py --data DATA --search {options.search:g}",
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in ("numpy", "scipy", "implicit")},
+        "tables": tables,
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
+    begun = time.monotonic()
+    evaluation = {"protocol": of.protocols[0]} | ({"test": str(data / of.test)} if of.test else {})
+    events = of.events | {"path": str(data / of.events["path"])}
+    items = of.items | ({"path": str(data / of.items["path"])} if "path" in of.items else {})
+    shop = read_shop({"events": events, "items": items, "evaluation": evaluation})
+    print(f"{name}: read in {time.monotonic() - begun:.1f} s", flush=True)
+    tables = {}
+    for protocol in of.protocols:
+        blocks = split(shop, protocol, share=of.share)
+        validation, test = with_history(blocks.validation), with_history(blocks.test)
+        rows = table(of, validation, test, shop.catalogue, search)
+        tables[f"{name}/{protocol}"] = {
+            "cases": len(test), "users": len(shop.users), "items": len(shop.catalogue), "note": test.note,
+            "rows": {row: written(of, figures, rows) for row, figures in rows.items()},
+        }
+        show(f"{name}/{protocol}", of, rows)
+    return tables
+
+
+def with_history(cases: Cases) -> Cases:
+    return cases.take(np.flatnonzero(cases.queries.lengths() > 0))
+
+
+def table(of: Set, validation: Cases, test: Cases, catalogue: Catalogue, search: float) -> dict[str, Row]:
+    """Fit, choose on validation, measure once on test."""
+    k = int(of.metrics[0].partition("@")[2])
+    same = validation.fit.num_events == test.fit.num_events
+    rows: dict[str, Row] = {}
+    scorers: dict[str, Scorer] = {}
+    early, late = {}, {}
+    for name, settings in of.models.items():
+        settings = searched(name, settings, of, validation, catalogue, search) if search else settings
+        section = {"use": name, **settings}
+        make = partial(build, RETRIEVERS, section, path=f"linear.{name}")
+        late[name], seconds, megabytes = timed(lambda make=make: make().fit(test.fit, catalogue))
+        early[name] = late[name] if same else make().fit(validation.fit, catalogue)
+        rows[name], scorers[name] = Row({}, settings, seconds, megabytes), alone(late[name])
+    for name, members in of.blends.items():
+        mix = choose_weights(validation, {m: early[m] for m in members}, k=k)
+        used = [m for m in members if mix.weights[m] > 0]
+        blend = blend_of(late, {"new": mix}, 100)
+        rows[f"blend:{name}"] = Row(
+            {}, {m: round(mix.weights[m], 3) for m in used},
+            sum(rows[m].fit_seconds for m in used), max(rows[m].fit_megabytes for m in used),
+        )
+        scorers[f"blend:{name}"] = lambda queries, allowed, blend=blend: blend.scores(queries, allowed, "new")
+    for name, (fit, grid) in RIVALS.items():
+        tried = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+        sample = validation.sample(3000)
+        measured = [
+            measure(sample, {"x": fit(matrix_of(validation.fit), **one)}, ks=(k,))["x"].mean(of.metrics[0])
+            for one in tried
+        ]
+        best = tried[int(np.argmax(measured))]
+        scorers[name], seconds, megabytes = timed(partial(fit, matrix_of(test.fit), **best))
+        rows[name] = Row({}, best, seconds, megabytes)
+    for name, found in measure(test, scorers, ks=(k,)).items():
+        rows[name].figures = {metric: found.mean(metric) for metric in of.metrics}
+        rows[name].score_seconds = found.seconds
+    return rows
+
+
+def searched(
+    name: str, settings: dict[str, Any], of: Set, validation: Cases, catalogue: Catalogue, seconds: float
+) -> dict[str, Any]:
+    """Look on validation for what the model's own signature marks as tuned, from the settings of SETS."""
+    space = {key: where for key, where in search_space(RETRIEVERS[name]).items() if key in settings}
+    if not space or name == "popularity":
+        return settings
+    sample = validation.sample(6000)
+    k = int(of.metrics[0].partition("@")[2])
+    found = tune(
+        lambda s: build(RETRIEVERS, {"use": name, **settings, **s}, path=name).fit(validation.fit, catalogue),
+        space,
+        lambda part: measure(sample, {"x": alone(part)}, ks=(k,))["x"].mean(of.metrics[0]),
+        budget_seconds=seconds,
+        max_trials=1000,
+        start={key: settings[key] for key in space},
+        refit_free=RETRIEVERS[name].REFIT_FREE & space.keys(),
+    )
+    print(f"  {name}: {found.value:.4f} on validation with {found.best}", flush=True)
+    return {**settings, **found.best}
+
+
+def bm25(taken: sparse.csr_matrix, **settings: Any) -> Scorer:
+    model = BM25Recommender(**settings)
+    model.fit(taken, show_progress=False)
+    return lambda queries, allowed: (matrix_of(queries) @ model.similarity).toarray().astype(np.float32)
+
+
+def als(taken: sparse.csr_matrix, **settings: Any) -> Scorer:
+    with threadpool_limits(1, "blas"):  # what implicit asks for; it has threads of its own
+        model = AlternatingLeastSquares(factors=64, random_state=0, **settings)
+        model.fit(taken, show_progress=False)
+
+    def score(queries: History, allowed: np.ndarray) -> np.ndarray:
+        users = model.recalculate_user(np.arange(len(queries)), matrix_of(queries))
+        return np.asarray(users @ model.item_factors.T, np.float32)
+
+    return score
+
+
+RIVALS: dict[str, tuple[Callable[..., Scorer], dict[str, tuple[Any, ...]]]] = {
+    "implicit BM25": (bm25, {"K": (20, 100, 500), "B": (0.25, 0.75)}),
+    "implicit ALS": (als, {"alpha": (1.0, 10.0), "regularization": (0.01, 1.0)}),
+}
+
+
+def matrix_of(history: History) -> sparse.csr_matrix:
+    return sparse.csr_matrix(history.matrix())
+
+
+def timed(fit: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what was fitted, the seconds, and by how many MB the process grew at most."""
+    Path("/proc/self/clear_refs").write_text("5")
+    before, begun = memory("VmRSS"), time.monotonic()
+    fitted = fit()
+    return fitted, time.monotonic() - begun, memory("VmHWM") - before
+
+
+def memory(field_name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(field_name)) / 1024
+
+
+def written(of: Set, row: Row, rows: dict[str, Row]) -> dict[str, Any]:
+    settings = {key: str(value) if value == INF else value for key, value in row.settings.items()}
+    figures = {metric: round(value, 5) for metric, value in row.figures.items()}
+    figures |= {"fit_seconds": round(row.fit_seconds, 3), "fit_megabytes": round(row.fit_megabytes, 1)}
+    figures["score_seconds"] = round(row.score_seconds, 2)
+    for rival in RIVALS:
+        figures[f"fit_time_over_{rival}"] = round(row.fit_seconds / max(rows[rival].fit_seconds, 1e-3), 2)
+        figures[f"fit_memory_over_{rival}"] = round(row.fit_megabytes / max(rows[rival].fit_megabytes, 1.0), 2)
+    return {"figures": figures, "settings": settings}
+
+
+def show(title: str, of: Set, rows: dict[str, Row]) -> None:
+    print(f"\n{title:28}" + "".join(f"{metric:>11}" for metric in of.metrics) + f"{'fit s':>9}{'fit MB':>9}{'score s':>9}")
+    for name, row in rows.items():
+        figures = "".join(f"{row.figures[metric]:11.4f}" for metric in of.metrics)
+        print(f"{name:28}{figures}{row.fit_seconds:9.2f}{row.fit_megabytes:9.0f}{row.score_seconds:9.1f}  {row.settings}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The command, as a person runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+COMMAND = [sys.executable, "-c", "from shelfspace.cli.app import main; main()"]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_the_whole_way(small_shop: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    checked = run("check", small_shop, "--out", tmp_path / "check", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert json.loads(checked.stdout)
+    assert {p.name for p in (tmp_path / "check").iterdir()} == {"check.html", "check.json", "quarantine.parquet"}
+    trained = run("train", small_shop, "--out", out, "--set", "recipe.use=quick")
+    assert trained.returncode == 0, trained.stderr
+    assert "default" in trained.stdout
+    exported = run("export", out, "--to", tmp_path / "vectors.parquet", "--json")
+    assert json.loads(exported.stdout)["rows"] == 121
+    assert pq.read_table(tmp_path / "vectors.parquet").column_names == ["item_id", "title", "vector"]
+    measured = run("evaluate", out, "--json")
+    assert json.loads(measured.stdout)["time"] == json.loads((out / "metrics.json").read_text("utf-8"))["time"]
+
+
+def test_similar_and_recommend(small_run: Path):
+    hits = json.loads(run("similar", small_run, "sku-001", "--k", 3, "--json").stdout)["hits"]
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    hits = json.loads(run("recommend", small_run, "user-1", "--why", "--k", 2, "--json").stdout)["hits"]
+    for hit in hits:
+        assert sum(part["amount"] for part in hit["why"]) == pytest.approx(hit["score"], rel=1e-4)
+    session = ["--history", "sku-001@2024-12-01T10:00", "--history", "sku-007"]
+    assert "sku-" in run("recommend", small_run, *session).stdout
+
+
+@pytest.mark.parametrize("name", ["recs.parquet", "recs.csv", "recs.json"])
+def test_everyone_at_once(small_run: Path, tmp_path: Path, name: str):
+    done = run("recommend", small_run, "--all", "--k", 4, "--why", "--to", tmp_path / name)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / name
+    if path.suffix == ".json":
+        rows = len(path.read_text("utf-8").splitlines())
+    else:
+        rows = (pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)).num_rows
+    assert rows > 4 * 300
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["similar", "RUN", "sku-0001"], 2, "did you mean 'sku-001'"),
+        (["similar", "RUN"], 2, "name at least one item"),
+        (["similar", "RUN", "sku-001", "--k", "0"], 2, "k = 0 is out of range"),
+        (["similar", "RUN", "sku-001", "--where", "price<"], 2, "cannot read the filter"),
+        (["recommend", "RUN", "--all"], 2, "give --to FILE.parquet"),
+        (["recommend", "RUN", "--all", "--to", "recs.xlsx"], 2, "must end in .parquet"),
+        (["recommend", "RUN", "--history", "sku-9999"], 2, "in the history: unknown item"),
+        (["recommend", "RUN", "--history", "sku-001@soon"], 2, "write it as 2011-12-09T12:50"),
+        (["recommend", "RUN", "user-1", "--seen", "maybe"], 2, "maybe"),
+        (["recommend", "nowhere", "user-1"], 2, "no run folder at nowhere"),
+        (["train", "nowhere.toml"], 2, "no settings file at nowhere.toml"),
+        (["trian"], 2, "trian"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_told_in_a_line(small_run: Path, arguments, code, word):
+    done = run(*[small_run if a == "RUN" else a for a in arguments])
+    assert done.returncode == code
+    assert word in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_user_is_answered_and_told(small_run: Path):
+    done = run("recommend", small_run, "nobody")
+    assert done.returncode == 0
+    assert "user 'nobody' is not known; the shop's popular items answer" in done.stderr
+
+
+def test_recipes_are_listed():
+    assert set(json.loads(run("recipes", "--json").stdout)) >= {"shop", "quick"}
+    assert "shop: " in run("recipes").stdout

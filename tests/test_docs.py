@@ -1,0 +1,61 @@
+"""The code in the docs is code that runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from shelfspace.shop.synthetic import synthetic
+
+REPOSITORY = Path(__file__).parents[1]
+EXAMPLES = REPOSITORY / "docs" / "examples"
+PAGES = [*REPOSITORY.glob("README*.md"), *(REPOSITORY / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_block_that_names_a_file_is_that_file(page: Path):
+    text = page.read_text("utf-8")
+    for path, block in re.findall(r"<!-- (docs/examples/\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL):
+        assert block == (REPOSITORY / path).read_text("utf-8"), path
+    for language, block in re.findall(r"(?<!-->\n)```(python|toml)\n(.*?)```", text, re.DOTALL):
+        assert language == "toml", "Python in the docs stands in docs/examples"
+        assert tomllib.loads(block)
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert (page.parent / link).exists(), link
+
+
+def test_every_example_stands_on_a_page():
+    said = "".join(page.read_text("utf-8") for page in PAGES)
+    for example in EXAMPLES.iterdir():
+        assert f"<!-- docs/examples/{example.name} -->" in said
+
+
+@pytest.fixture(scope="module")
+def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    settings = synthetic(folder, num_events=12_000, num_users=400, num_items=200, num_clusters=6, seed=1)
+    with settings.open("a", encoding="utf-8") as file:
+        file.write('\n[training]\nmax_trials = 1\n')
+    (folder / "orders.csv").write_text("Bon,Kunde,Artikel,Zeit\n" + "".join(
+        f"{n // 3},{n % 47},{(n * n) % 31},2024-{1 + n // 100:02}-{1 + n % 28:02}\n" for n in range(1200)
+    ), "utf-8")
+    (folder / "products.csv").write_text("Artikel,Bezeichnung,Preis\n" + "".join(
+        f"{n},Tasse {n},{n + 1}.50\n" for n in range(31)
+    ), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["six_lines.py", "asking.py", "two_frames.py"])
+def test_an_example_runs(shop_folder: Path, name: str):
+    shutil.copy(EXAMPLES / name, shop_folder)
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, name], cwd=shop_folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout

@@ -1,0 +1,167 @@
+"""A shop's files in, a run folder out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+import shelfspace as ss
+from shelfspace.errors import ConfigError, DataError, GateError, SpaceError
+
+
+def test_a_run_holds_what_it_says(small_run: Path):
+    names = {p.name for p in small_run.iterdir()}
+    assert names == {
+        "config.toml", "card.md", "metrics.json", "per_user.parquet", "check.json", "check.html",
+        "quarantine.parquet", "report.html", "spaces", "current",
+    }  # fmt: skip
+    metrics = json.loads((small_run / "metrics.json").read_text("utf-8"))
+    assert set(metrics["protocols"]) == {"time", "time-any"}
+    default = metrics["time"]["default"]["ndcg@10"]
+    assert default["low"] <= default["value"] <= default["high"]
+    assert {"popularity", "item_knn", "ease"} <= set(metrics["time"])
+    assert metrics["verdict"]["outcome"] in ("better", "equal")
+    assert "error" not in (small_run / "card.md").read_text("utf-8")
+
+
+def test_the_gate_measures_the_very_path_that_answers(small_run: Path):
+    """Rebuild a user's metric from what the space would answer is not possible after the refit; the rows are there."""
+    rows = pq.read_table(small_run / "per_user.parquet").to_pandas()
+    metrics = json.loads((small_run / "metrics.json").read_text("utf-8"))
+    mean = rows[(rows.protocol == "time") & (rows.model == "default")]["ndcg@10"].mean()
+    assert mean == pytest.approx(metrics["time"]["default"]["ndcg@10"]["value"], abs=1e-6)
+
+
+def test_the_blend_learns_the_tastes(small_run: Path):
+    space = ss.open(small_run)
+    for user in (1, 2, 3, 4, 5):
+        hits = space.recommend(f"user-{user}", k=5)
+        tastes = [int(hit.item_id.removeprefix("sku-")) % 6 for hit in hits if hit.item_id != "sku-new"]
+        assert np.mean(np.array(tastes) == user) >= 0.6
+
+
+def test_a_product_that_was_never_sold_has_neighbours(small_run: Path):
+    hits = ss.open(small_run).similar("sku-new", k=5)
+    assert all("boot" in hit.title for hit in hits)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_two_data_frames_are_a_shop(small_shop: Path, library, tmp_path: Path):
+    folder = small_shop.parent
+    settings = {
+        "events": {"user_id": "Kunde", "item_id": "Artikel", "basket_id": "Bon", "timestamp": "Zeit"},
+        "items": {"item_id": "Artikel", "title": "Bezeichnung"},
+        "recipe": {"use": "quick"},
+    }
+    read = {"sep": ";"} if library is pd else {"separator": ";"}
+    events = library.read_csv(folder / "umsatz.csv", **read)
+    items = library.read_csv(folder / "artikel.csv")
+    space = ss.train(settings, events=events, items=items, out=tmp_path / "run")
+    assert len(space.catalogue) == 121
+    assert space.recommend(history=["sku-006"], k=3).to_frame().shape[0] == 3
+
+
+def test_without_any_settings_common_names_are_found(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "uid": rng.integers(50, size=900).astype(str),
+        "sku": rng.integers(30, size=900).astype(str),
+        "datetime": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(10_000, size=900), "h"),
+    })  # fmt: skip
+    space = ss.train(events=frame, out=tmp_path / "run", sets=["recipe.use=quick"])
+    assert len(space.users) == 50
+
+
+def test_the_same_run_twice_gives_the_same_figures_and_answers(small_shop: Path, tmp_path: Path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    for run in runs:
+        ss.train(small_shop, out=run)
+    left, right = ((run / "metrics.json").read_text("utf-8") for run in runs)
+    assert left == right
+    a, b = (ss.open(run).recommend("user-3", k=20).table for run in runs)
+    assert a.equals(b)
+
+
+def test_a_run_that_is_killed_leaves_the_old_space_and_is_resumed_to_the_same_figures(
+    small_shop: Path, small_run: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    shutil.copytree(small_run, run)
+    before = (run / "current").read_text("utf-8")
+
+    class Killed(BaseException):
+        pass
+
+    def kill(what: str, done: int, total: int) -> None:
+        if what == "tuning ease":
+            raise Killed
+
+    with pytest.raises(Killed):
+        ss.train(small_shop, out=run, told=kill)
+    assert (run / "current").read_text("utf-8") == before
+    assert ss.open(run).similar("sku-001", k=1)
+    with pytest.raises(ConfigError, match=r"training\.seed differ"):
+        ss.train(small_shop, out=run, resume=True, sets=["training.seed=7"])
+    seen = []
+    ss.train(small_shop, out=run, resume=True, told=lambda what, *_: seen.append(what))
+    assert (run / "current").read_text("utf-8") == str(int(before) + 1)
+    again, whole = (json.loads((r / "metrics.json").read_text("utf-8")) for r in (run, small_run))
+    assert again["time"] == whole["time"]
+
+
+def test_evaluate_measures_a_run_under_another_protocol(small_run: Path, tmp_path: Path):
+    gate = ss.evaluate(small_run, protocol="cold-users", out=tmp_path)
+    assert list(gate.metrics["protocols"]) == ["cold-users"]
+    assert (tmp_path / "per_user.parquet").is_file()
+    with pytest.raises(SpaceError, match=r"config\.toml is missing"):
+        ss.evaluate(tmp_path / "nowhere")
+
+
+def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(small_shop: Path, small_run: Path, tmp_path: Path):
+    """A blend of popularity alone loses to the kNN kernel on a shop of tastes."""
+    run = tmp_path / "run"
+    shutil.copytree(small_run, run)
+    sets = ["blend.models=['popularity']"]
+    with pytest.raises(GateError, match="WORSE"):
+        ss.train(small_shop, out=run, strict=True, sets=sets)
+    assert (run / "current").read_text("utf-8") == (small_run / "current").read_text("utf-8")
+    assert json.loads((run / "metrics.json").read_text("utf-8"))["verdict"]["outcome"] == "worse"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "word"),
+    [
+        ({"evnts": {}}, ConfigError, "did you mean 'events'"),
+        ({"training": {"bugdet": "1m"}}, ConfigError, "did you mean 'budget'"),
+        ({"training": {"budget": "soon"}}, ConfigError, "write it as 90s"),
+        ({"linear": {"ease": {"regularization": 1.0}}}, ConfigError, "did you mean 'regularisation'"),
+        ({"linear": {"eese": {}}}, ConfigError, "did you mean 'ease'"),
+        ({"linear": {"ease": "no"}}, ConfigError, "false to leave it out"),
+        ({"evaluation": {"protocol": "tme"}}, ConfigError, "did you mean 'time'"),
+        ({"evaluation": {"metric": "auc"}}, ConfigError, "metric"),
+        ({"index": {"use": "hsnw"}}, ConfigError, "did you mean 'hnsw'"),
+        ({"blend": {"models": ["itemknn"]}}, ConfigError, "did you mean 'item_knn'"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_told_before_anything_is_read(small_shop: Path, settings, error, word, tmp_path):
+    sets = [f"{a}.{b}={json.dumps(c)}" if not isinstance(c, dict) else "" for a, v in settings.items() for b, c in v.items()]
+    if all(sets) and sets:
+        with pytest.raises(error, match=word):
+            ss.train(small_shop, sets=sets, out=tmp_path / "run")
+    else:
+        with pytest.raises(error, match=word):
+            ss.train(settings | {"events": {"path": str(small_shop)}}, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "current").exists()
+
+
+def test_a_shop_with_nothing_to_learn_from_says_what_it_needs(tmp_path: Path):
+    frame = pd.DataFrame({"user_id": ["a"] * 5, "item_id": ["x"] * 5})
+    with pytest.raises(DataError, match=r"item|user"):
+        ss.train(events=frame, out=tmp_path / "run")
+    with pytest.raises(ConfigError, match="nothing to read"):
+        ss.train(out=tmp_path / "run")
