@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -245,7 +246,9 @@ def searched(
 
 def bm25(taken: sparse.csr_matrix, **settings: Any) -> Scorer:
     model = BM25Recommender(**settings)
-    model.fit(taken, show_progress=False)
+    with warnings.catch_warnings():  # about a conversion of its own
+        warnings.simplefilter("ignore")
+        model.fit(taken, show_progress=False)
     return lambda queries, allowed: (matrix_of(queries) @ model.similarity).toarray().astype(np.float32)
 
 

@@ -120,9 +120,10 @@ def _write(space: Holding, folder: Path) -> None:
         "index": space.address,
     }
     _replace(folder / "space.json", json.dumps(about, indent=1))
-    items = catalogue.table.append_column("item_id", catalogue.ids.array)
-    items = items.append_column("first_seen", pa.array(catalogue.first_seen))
-    items = items.append_column("duplicates", pa.array(catalogue.duplicates))
+    items = pa.table(
+        {name: catalogue.table[name] for name in catalogue.table.column_names}
+        | {"item_id": catalogue.ids.array, "first_seen": catalogue.first_seen, "duplicates": catalogue.duplicates}
+    )
     pq.write_table(items, folder / "items.parquet", compression="zstd")
     pq.write_table(pa.table({"user_id": space.users.array}), folder / "ids.parquet", compression="zstd")
     np.save(folder / "vectors.npy", space.vectors)

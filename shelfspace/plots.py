@@ -1,6 +1,6 @@
 """The few pictures that the check and the report share, in one style, for embedding in a page of HTML.
 
-Figures are made with Matplotlib's objects, never with the state of pyplot, so that they can be made in any thread.
+Figures are made with Matplotlib's objects, never with the state of pyplot, so that any thread may make them.
 """
 
 import base64
@@ -8,6 +8,7 @@ import html
 import io
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +24,7 @@ MAIN = "#0f766e"
 COLOURS = (MAIN, "#f59e0b", "#4f46e5", "#dc2626", "#84cc16", "#0ea5e9", "#d946ef", "#78350f", "#334155")
 """Told apart by most people with a colour-vision deficiency; the first is the one that is meant."""
 
-STYLE: dict[str, object] = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
     "font.size": 10,
@@ -47,7 +48,7 @@ STYLE: dict[str, object] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "shelfspace",
 }
-"""Settings for `matplotlib.rc_context`. Text stays text in SVG, so that a page shows any script with its own fonts."""
+"""Settings for `matplotlib.rc_context`; text stays text in SVG, so that any script is shown."""
 
 
 def figure(title: str = "", *, width: float = 6.4, height: float = 3.2) -> tuple[Figure, Axes]:
@@ -131,7 +132,7 @@ def lines(
                 axes.fill_between(where, values, color=colour, alpha=0.12, linewidth=0)
         if x and isinstance(x[0], str):
             step = -(-len(x) // 7)
-            axes.set_xticks(where[::step], list(x)[::step])
+            axes.set_xticks(where[::step], [str(name) for name in x[::step]])
         axes.set_ylim(bottom=0)
         axes.grid(axis="y")
         axes.set_xlabel(x_label)
@@ -151,9 +152,10 @@ def histogram(
     y_label: str = "",
     log_x: bool = False,
     log_y: bool = False,
+    ticks: Sequence[float] | None = None,
     colour: str = MAIN,
 ) -> Figure:
-    """Return bars over bins; `edges` has one number more than `counts`."""
+    """Return bars over bins; `edges` has one number more than `counts`, `ticks` name places on the axis."""
     made, axes = figure(title)
     edges, counts = np.asarray(edges, float), np.asarray(counts, float)
     with mpl.rc_context(STYLE):
@@ -168,7 +170,8 @@ def histogram(
         )
         if log_x:
             axes.set_xscale("log")
-            axes.set_xticks(edges[:: -(-len(edges) // 10)])
+            every = -(-len(edges) // 10)
+            axes.set_xticks(edges[::every] if ticks is None else ticks)
         if log_y:
             axes.set_yscale("log")
             axes.set_ylim(bottom=0.7)
@@ -189,8 +192,8 @@ def figure_html(made: Figure, alt: str) -> str:
         alt: what it shows, for those who cannot see it.
 
     Example:
-        >>> figure_html(bars(["a"], [1.0]), "one bar").startswith('<img alt="one bar" src="data:image/svg+xml')
-        True
+        >>> figure_html(bars(["a"], [1.0]), "one bar")[:29]
+        '<img alt="one bar" src="data:'
     """
     drawn = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():

@@ -22,6 +22,9 @@ from shelfspace.shop.history import History
 SELDOM = 30
 """A feature of no more items than this always counts."""
 
+MAX_KEPT = 20_000_000
+"""Neighbours kept in all, 8 bytes each."""
+
 MAX_PRODUCTS = 1e9
 """Products of features in one fit; the commonest features are left out where there would be more."""
 
@@ -37,7 +40,8 @@ class ContentKNN(ItemFeatures, Itemwise):
         sharpness: the exponent of the cosine: above 1, few near neighbours outweigh many far ones.
         common: features that a greater share of the items has say too little and are left out.
         popular: the exponent of (1 + users who took it) by which a scored item gains.
-        neighbours: how many of the nearest are kept for each past item; 0 keeps all.
+        neighbours: how many of the nearest are kept for each past item, fewer where that would be more than
+            20 million in all; 0 keeps all.
 
     Cost: one sparse product, Σ (items with a feature)² multiplications, at most 10⁹ (some 10 s); 8 bytes for
     each neighbour kept.
@@ -54,7 +58,8 @@ class ContentKNN(ItemFeatures, Itemwise):
         ones = np.ones(len(catalogue), np.float32)
         gain = power(1.0 + item_degree(history), self.popular)
         cosines = self._cosines(_telling(self.features(catalogue), self.common))
-        self.weights = SparseWeights(thinned(cosines, ones, gain, self.neighbours))
+        keep = min(self.neighbours, max(1, MAX_KEPT // max(1, len(catalogue))))
+        self.weights = SparseWeights(thinned(cosines, ones, gain, keep))
         return self
 
     def arrays(self) -> Arrays:

@@ -36,8 +36,10 @@ from shelfspace.shop.photos import Photos
 class Check:
     """What was found and what was done; empty where a shop was not read from files.
 
-    sources: the tables; gone: rows that were not kept; returns, prices, times, listings, photos: what is in them;
-    non_products, bots: who they are, so that a person can object; merged: events that were one with another;
+    sources: the tables; gone: rows that were not kept;
+    returns, prices, times, listings, photos: what is in them;
+    non_products, bots: who they are, so that a person can object;
+    merged: events that were one with another;
     problems: what stands in the way of learning; notes: what was assumed and what is worth knowing.
     """
 
@@ -50,14 +52,14 @@ class Check:
     kinds: Mapping[str, int] = field(default_factory=dict)
     sources: tuple[SourceCheck, ...] = ()
     gone: tuple[Gone, ...] = ()
-    times: TimeCheck = TimeCheck()
-    returns: Returns = Returns()
-    prices: Prices = Prices()
-    listings: Listings = Listings()
-    photos: Photos = Photos()
+    times: TimeCheck = field(default_factory=TimeCheck)
+    returns: Returns = field(default_factory=Returns)
+    prices: Prices = field(default_factory=Prices)
+    listings: Listings = field(default_factory=Listings)
+    photos: Photos = field(default_factory=Photos)
     non_products: tuple[Dropped, ...] = ()
     bots: tuple[Bot, ...] = ()
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -154,15 +156,15 @@ def _facts(check: Check) -> Iterator[tuple[str, str]]:
     if returns.events:
         yield (
             "returns",
-            f"{returns.events:,} lines: {returns.by_invoice:,} of cancelling invoices, {returns.by_quantity:,} by negative "
-            f"quantity, {returns.by_kind:,} by kind; they took back {returns.purchases_cancelled:,} purchases whole and "
-            f"{returns.purchases_reduced:,} in part; {returns.unmatched:,} found no purchase",
+            f"{returns.events:,} lines: {returns.by_invoice:,} of cancelling invoices, {returns.by_quantity:,} by "
+            f"negative quantity, {returns.by_kind:,} by kind; they took back {returns.purchases_cancelled:,} "
+            f"purchases whole and {returns.purchases_reduced:,} in part; {returns.unmatched:,} found no purchase",
         )
     if prices.median is not None:
         yield (
             "prices",
-            f"median {prices.median:,.2f}; {prices.zero:,} zero, {prices.negative:,} negative, {prices.absurd:,} absurdly "
-            "high (told, kept)",
+            f"median {prices.median:,.2f}; {prices.zero:,} zero, {prices.negative:,} negative, "
+            f"{prices.absurd:,} absurdly high (told, kept)",
         )
     if check.non_products:
         lines = sum(d.events for d in check.non_products)
@@ -235,5 +237,9 @@ def _prices(quantiles: npt.NDArray[np.float64]) -> Figure:
     """Draw a histogram of prices from their quantiles, in ten bins a decade."""
     low, high = np.log10(quantiles[0]), np.log10(quantiles[-1])
     edges = np.logspace(low, high, max(6, min(40, int(10 * (high - low)))))
+    ticks = [m * 10.0**e for e in range(-3, 9) for m in (1, 2, 5) if edges[0] <= m * 10.0**e <= edges[-1]]
+    ticks = ticks[:: max(1, -(-len(ticks) // 10))]
     shares = np.diff(np.interp(edges, quantiles, np.linspace(0, 100, len(quantiles))))
-    return plots.histogram(edges, shares, x_label="price", y_label="% of items", log_x=True)
+    return plots.histogram(
+        edges, shares, x_label="price", y_label="% of items", log_x=True, ticks=ticks or None
+    )

@@ -1,10 +1,11 @@
 """The rules of cleaning, as Ibis expressions: each takes events and says which rows go, and why.
 
-Rows are never removed on the way: `reason` is null for what is still good, and says why for what is not. The same
-expressions run on any Ibis backend.
+Rows are never removed on the way: `reason` is null for what is still good, and says why for what is not. The
+same expressions run on any Ibis backend.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -42,7 +43,7 @@ _SERVICE_TITLE = "|".join(
         r"(postage|shipping|delivery|carriage|freight|handling|p\s*&\s*p)"
         r"(\s+(and|&)\s+(packing|packaging|handling))?(\s+(fee|cost|charge)s?)?",
         r"(.*\s)?(bank charges?|fees?|commission)",
-        r"manual|discounts?|samples?|adjust(ment)?\b.*|test( item| product)?|donations?|deposit|surcharge|tip",
+        r"manual|discounts?|samples?|adjust(ment)?\b.*|test( item| product)?|donations?|deposit|surcharge",
         r".*\b(gift|e-?gift) ?(voucher|card|certificate)s?\b.*",
         r"运费.*|邮费.*|快递费|补差价.*|差价|邮费补拍|打折卡|礼品卡.*|测试.*",
     )
@@ -70,8 +71,8 @@ def item_table(events: ir.Table | None, titles: ir.Table | None) -> ir.Table:
 def non_products(items: ir.Table, clean: CleanSettings) -> ir.Table:
     """Return `item_id` and `rule` of what is sold and is not a product.
 
-    By rule: named in `drop_items`; a title that says postage, fee, discount, voucher … and no more than that; a code of
-    at most four letters in a shop where nearly all codes have digits. `keep_items` are always products.
+    By rule: named in `drop_items`; a title that says postage, fee, discount, voucher … and no more than that; a
+    code of at most four letters in a shop where nearly all codes have digits. `keep_items` are always products.
     """
     with_digits = items.item_id.re_search(_DIGIT).cast("float64").mean()
     items = items.cross_join(items.aggregate(_coded=(with_digits >= 0.95) & (items.count() >= 20)))
@@ -121,8 +122,8 @@ def settle_returns(events: ir.Table) -> ir.Table:
     cancellations found nothing.
 
     Args:
-        events: `_seq`, `user_id`, `item_id`, `time`, `amount` (1 where no quantity is known), `cancels`, only those of
-            users and items that have a cancellation.
+        events: `_seq`, `user_id`, `item_id`, `time`, `amount` (1 where no quantity is known), `cancels`; only
+            those of users and items that have a cancellation.
 
     Returns:
         `_seq`, `left`: the quantity of a purchase that remains; of a cancellation, what found no purchase.
@@ -138,7 +139,7 @@ def settle_returns(events: ir.Table) -> ir.Table:
     return held.select(SEQ, left=held.amount - served)
 
 
-def _queue(events: ir.Table, window: dict[str, list[object]], name: str) -> ir.Table:
+def _queue(events: ir.Table, window: Mapping[str, Sequence[object]], name: str) -> ir.Table:
     """Return how much of each amount that leaves the queue (`_step` < 0) it could take, as `NAME_served`."""
     running = events.mutate(_sum=events._step.sum().over(ibis.cumulative_window(**window)))
     floor = ibis.least(running._sum.min().over(ibis.cumulative_window(**window)), 0.0)

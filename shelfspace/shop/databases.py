@@ -1,5 +1,6 @@
 """A table behind a database address, streamed into the workbench as text."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -14,10 +15,8 @@ _ROWS = 50_000
 
 def shown(address: str, table: str | None) -> str:
     """Return how messages call a table of a database: the address without its password."""
-    try:
+    with contextlib.suppress(ArgumentError):
         address = sqlalchemy.make_url(address).render_as_string(hide_password=True)
-    except ArgumentError:
-        pass
     return f"{address} table {table}"
 
 
@@ -48,7 +47,7 @@ def read(bench: Workbench, raw: str, address: str, table: str | None, name: str)
         with engine.connect().execution_options(stream_results=True) as connection:
             place = sqlalchemy.table(bare, schema=schema or None)
             rows = connection.execute(sqlalchemy.select(sqlalchemy.text("*")).select_from(place))
-            fields = pa.schema([(column, pa.string()) for column in rows.keys()])
+            fields = pa.schema([(column, pa.string()) for column in [*rows.keys()]])
             with refusals(label):
                 bench.duckdb.register(
                     "incoming", pa.RecordBatchReader.from_batches(fields, _batches(rows, fields))

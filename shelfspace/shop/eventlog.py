@@ -1,4 +1,4 @@
-"""The event log into the workbench: from where the settings say, with the held-out part where there is one."""
+"""The event log into the workbench: from where the settings say, with the held-out part if there is one."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""The event log as the contract has it: values parsed, times in days, unreadable rows marked with the reason."""
+"""Events as the contract has them: values parsed, times in days, unreadable rows marked with the reason."""
 
 import datetime
 from collections.abc import Mapping
@@ -79,9 +79,8 @@ def _reason(
     actors = [values[name] for name in ("user_id", "session_id", "basket_id") if name in found]
     if actors:
         cases.append((ibis.coalesce(*actors).isnull(), "no user, session or basket"))
-    for name in ("timestamp", *NUMBERS):
-        if name in found:
-            cases.append((unreadable(seen[name], values[name]), f"unreadable {name}"))
+    written = [name for name in ("timestamp", *NUMBERS) if name in found]
+    cases += [(unreadable(seen[name], values[name]), f"unreadable {name}") for name in written]
     if times is not None:
         cases.append((values["timestamp"].isnull(), "no timestamp"))
         if times.clock == "calendar":

@@ -10,7 +10,7 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import pyarrow as pa
 
@@ -20,14 +20,15 @@ from shelfspace.shop.workbench import Workbench, literal, quoted
 
 UNREADABLE = "unreadable"
 
-_MAX_LINE = 64 * 2**20
+_MAX_LINE = 8 * 2**20
+_BUFFER = 2 * _MAX_LINE
 _BLOCK = 4 * 2**20
 _NATIVE = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "ascii": "utf-8", "iso8859-1": "latin-1"}
 _REASONS = {
     "MISSING COLUMNS": "too few columns",
     "TOO MANY COLUMNS": "too many columns",
     "UNQUOTED VALUE": "a quote that is never closed",
-    "LINE SIZE OVER MAXIMUM": "a line longer than 64 MB",
+    "LINE SIZE OVER MAXIMUM": "a line longer than 8 MB",
     "INVALID ENCODING": "bad encoding",
     "INVALID STATE": "broken quotes",
 }
@@ -123,6 +124,7 @@ def _scan(bench: Workbench, raw: str, file: Path, options: str, *, table: str | 
         bench,
         raw,
         f"FROM read_csv({literal(str(file))}, auto_detect = false, {options}, max_line_size = {_MAX_LINE}, "
+        f"buffer_size = {_BUFFER}, "
         "store_rejects = true, rejects_limit = 0)",
     )
     cases = " ".join(f"WHEN {literal(kind)} THEN {literal(reason)}" for kind, reason in _REASONS.items())
@@ -213,12 +215,13 @@ def _distinct_names(names: list[str]) -> list[str]:
     return result
 
 
-def _opened(file: Path) -> BinaryIO:
+def _opened(file: Path) -> IO[bytes]:
     try:
         if file.suffix.lower() == ".gz":
-            return io.BufferedReader(gzip.open(file))  # type: ignore[arg-type]
+            return cast("IO[bytes]", gzip.open(file))
         if file.suffix.lower() == ".zst":
-            return io.BufferedReader(pa.input_stream(str(file), compression="zstd"))
+            packed = pa.CompressedInputStream(pa.OSFile(str(file)), "zstd")
+            return cast("IO[bytes]", io.BufferedReader(packed))
         return file.open("rb")
     except OSError as problem:
         raise DataError(f"{file} cannot be opened: {problem.strerror or problem}") from None

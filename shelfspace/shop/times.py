@@ -25,9 +25,11 @@ _NANOSECONDS = ("nanoseconds", 1e9)
 _ZONE = r"(Z|UTC|[+-]\d{2}:?\d{0,2})$"
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
-def _parsed(text: str, pattern: str) -> datetime.datetime:
+def _try_strptime(text: str, pattern: str) -> datetime.datetime:  # type: ignore[empty-body]
     """The database's own parser: null where the text does not fit."""
+
+
+_parsed = ibis.udf.scalar.builtin(_try_strptime, name="try_strptime")
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,7 @@ def recognise(values: ir.Column, pattern: str | None) -> Times:
 
 
 def _of_numbers(middle: float) -> Times:
-    for below, name, per_second in _UNITS:
-        if middle < below:
-            break
-    else:
-        name, per_second = _NANOSECONDS
+    name, per_second = next(((n, p) for below, n, p in _UNITS if middle < below), _NANOSECONDS)
     if name == "steps":
         return Times("steps", "small whole numbers: an order, not a calendar")
     return Times("epoch", f"{name} since 1970, UTC", per_second)

@@ -28,7 +28,8 @@ class Workbench:
     @property
     def duckdb(self) -> duckdb.DuckDBPyConnection:
         """The connection below the backend, for what expressions cannot say: reading files."""
-        return self.ibis.con
+        connection: duckdb.DuckDBPyConnection = self.ibis.con
+        return connection
 
     def keep(self, name: str, rows: ir.Table, *, about: str) -> ir.Table:
         """Work an expression out and keep it as a table.

@@ -1,8 +1,13 @@
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from shelfspace.errors import ConfigError
 from shelfspace.index import HNSW, Exact, open_index
+from shelfspace.linear.vectors import ItemVectors
+from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.history import History
+from shelfspace.shop.ids import Ids
 from tests.contracts.index_contract import IndexContract, unit
 
 
@@ -32,3 +37,32 @@ def test_settings():
     assert (index.connectivity, index.expansion_search) == (32, 128)
     with pytest.raises(ConfigError, match="at least 2"):
         open_index("hnsw?connectivity=1", 8)
+
+
+def test_recall_on_the_item_vectors_of_a_real_shop(data):
+    events = pq.read_table(data / "amazon-beauty" / "events.parquet", columns=["user_id", "item_id"])
+    items = pq.read_table(data / "amazon-beauty" / "items.parquet", columns=["item_id", "title", "category"])
+    ids, users = (
+        Ids(items["item_id"].combine_chunks(), "item"),
+        events["user_id"].combine_chunks().dictionary_encode(),
+    )
+    size = len(ids)
+    past = History.of(
+        users.indices,
+        ids.rows(events["item_id"]),
+        num_users=len(users.dictionary),
+        num_items=size,
+        clock="none",
+    )
+    shop = Catalogue(
+        ids, items.drop_columns("item_id"), np.full(size, -np.inf), np.arange(size, dtype=np.int32)
+    )
+    vectors = ItemVectors(embedding_dim=64).learn(past, shop).vectors
+    graph, exact = HNSW(64), Exact(64)
+    for index in (graph, exact):
+        index.add(np.arange(size), vectors)
+    rows, scores = graph.search(vectors[::5], 10)
+    wanted, best = exact.search(vectors[::5], 10)
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(rows, wanted, strict=True)]) >= 0.95
+    same = rows == wanted
+    np.testing.assert_allclose(scores[same], best[same], atol=1e-5)
