@@ -88,35 +88,38 @@ class SparseWeights:
 
 @dataclass(frozen=True)
 class FactoredWeights:
-    """(left · middle @ right + share · tail) · out: a smooth part of low rank and a sparse one.
+    """into · (vectors · middle @ vectorsᵀ + share · tail) · out: a smooth part of low rank and a sparse one.
 
-    left [N, R], middle [R], right [R, N], out [N]; 8 N R bytes and 8 for each entry of the tail. What is not
-    saved, `middle`, `share` and `out`, may be replaced at no cost.
+    vectors [N, R], middle [R], into and out [N]; 4 N R bytes and 8 for each entry of the tail. All but the vectors
+    and the tail may be replaced at no cost.
     """
 
-    left: Floats
-    right: Floats
+    vectors: Floats
     tail: SparseWeights
     middle: Floats
+    into: Floats
     out: Floats
     share: float = 1.0
 
     def score(self, profile: sparse.csr_array) -> Scores:
         """Return profile @ W, float32 [B, N]."""
-        scores = (np.asarray(profile @ self.left, np.float32) * self.middle) @ self.right
+        scaled = profile.copy()
+        scaled.data = profile.data * self.into[profile.indices]
+        scores: Scores = (np.asarray(scaled @ self.vectors, np.float32) * self.middle) @ self.vectors.T
         if self.share:
-            scores += np.float32(self.share) * self.tail.score(profile)
+            scores += np.float32(self.share) * self.tail.score(scaled)
         scores *= self.out
         return scores
 
     def block(self, rows: Rows, columns: Rows) -> Floats:
         """Return W[rows][:, columns], float32."""
-        smooth = (self.left[rows] * self.middle) @ self.right[:, columns]
-        return (smooth + np.float32(self.share) * self.tail.block(rows, columns)) * self.out[columns]
+        smooth = (self.vectors[rows] * self.middle) @ self.vectors[columns].T
+        both = smooth + np.float32(self.share) * self.tail.block(rows, columns)
+        return self.into[rows][:, None] * both * self.out[columns]
 
     def arrays(self) -> Arrays:
         """Return what cannot be replaced."""
-        return {"left": self.left, "right": self.right, **self.tail.arrays()}
+        return {"vectors": self.vectors, **self.tail.arrays()}
 
 
 def weights_from(arrays: Mapping[str, npt.NDArray[np.generic]]) -> DenseWeights | SparseWeights:

@@ -17,35 +17,37 @@ from shelfspace.shop.history import History
 
 @dataclass(kw_only=True)
 class LowRank(Itemwise):
-    """W = V f Vᵀ + tail · (AᵀA without its diagonal), A = D_u^-user · X · D_i^-item, f = s² / (s² + λ).
+    """W = D_i^-source (V f Vᵀ + tail · AᵀA without its diagonal) D_i^-target, A = D_u^-user · X · D_i^-item.
 
-    V and s are the leading right singular vectors and values of A; X holds each user's items, aged. Past items
-    enter with D_i^-item again and scored items leave with D_i^-target.
+    V and s are the leading right singular vectors and values of A, s and the tail on the scale of the largest s;
+    f = s² / (s² + λ); X holds each user's items, aged.
 
     Args:
         rank: K, how many singular vectors are kept.
         regularisation: λ, as a share of the largest s².
         tail: what the direct neighbours add to the smooth part.
         user: the exponent of the user's degree.
-        item: the exponent of the item's degree.
+        item: the exponent of the item's degree in the factorisation.
+        source: the exponent of the past item's degree.
         target: the exponent of the scored item's degree: below 0 the popular gain.
         fit_half_life: the age at which an event counts half in the fit, in days or steps.
         neighbours: how many of the strongest direct neighbours are kept for each item; 0 keeps all.
         seed: of the random start of the singular vectors.
 
-    Cost: the factorisation (see `svd.leading`) and one sparse product; 8 N K bytes and 8 for each neighbour.
+    Cost: the factorisation (see `svd.leading`) and one sparse product; 4 N K bytes and 8 for each neighbour.
 
     Sources: the filter is that of ridge regression; the normalisation that of GF-CF (Shen et al. 2021).
     """
 
-    REFIT_FREE: ClassVar[frozenset[str]] = Itemwise.REFIT_FREE | {"regularisation", "tail", "target"}
+    REFIT_FREE: ClassVar[frozenset[str]] = Itemwise.REFIT_FREE | {"regularisation", "tail", "source", "target"}
 
     rank: int = 512
-    regularisation: Annotated[float, Range(0.003, 1.0, log=True)] = 0.05
-    tail: Annotated[float, Range(0.0, 2.0)] = 0.5
+    regularisation: Annotated[float, Range(0.01, 2.0, log=True)] = 0.2
+    tail: Annotated[float, Range(0.0, 3.0)] = 1.0
     user: Annotated[float, Range(0.0, 0.6)] = 0.25
     item: Annotated[float, Range(0.0, 0.6)] = 0.4
-    target: Annotated[float, Range(-0.6, 0.4)] = 0.0
+    source: Annotated[float, Range(0.0, 0.6)] = 0.4
+    target: Annotated[float, Range(-0.6, 0.4)] = -0.25
     fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 300.0
     neighbours: int = 1000
     seed: int = 0
@@ -62,11 +64,10 @@ class LowRank(Itemwise):
         values, vectors = leading(taken, min(self.rank, *taken.shape), seed=self.seed)
         largest = max(float(values.max(initial=0.0)) ** 2, 1e-30)
         ones = np.ones(history.num_items, np.float32)
-        near = thinned(products(taken, taken), into / np.float32(largest), ones, self.neighbours)
+        near = thinned(products(taken, taken), ones / np.float32(largest), ones, self.neighbours)
         self.spectrum = (values**2 / largest).astype(np.float32)
         self.degree = degree.astype(np.float32)
-        left, right = into[:, None] * vectors, np.ascontiguousarray(vectors.T)
-        self.factors = FactoredWeights(left, right, SparseWeights(near), self.spectrum, ones)
+        self.factors = FactoredWeights(vectors, SparseWeights(near), self.spectrum, ones, ones)
         return self
 
     def score(self, queries: History) -> Scores:
@@ -85,15 +86,15 @@ class LowRank(Itemwise):
 
     def restore(self, arrays: Arrays) -> Self:
         """Take what `arrays` gave."""
-        given = {name: arrays[name].astype(np.float32) for name in ("left", "right", "spectrum", "degree")}
+        self.spectrum, self.degree = arrays["spectrum"].astype(np.float32), arrays["degree"].astype(np.float32)
         tail = weights_from({name: arrays[name] for name in ("data", "indices", "indptr")})
         assert isinstance(tail, SparseWeights)
-        self.spectrum, self.degree = given["spectrum"], given["degree"]
-        self.factors = FactoredWeights(given["left"], given["right"], tail, self.spectrum, self.degree)
+        vectors = arrays["vectors"].astype(np.float32)
+        self.factors = FactoredWeights(vectors, tail, self.spectrum, self.degree, self.degree)
         return self
 
     def _compose(self) -> None:
         """Put the settings that need no refit into the weights."""
         kept = self.spectrum / (self.spectrum + np.float32(self.regularisation))
-        out = power(self.degree, -self.target)
-        self.weights = replace(self.factors, middle=kept, out=out, share=self.tail)
+        into, out = power(self.degree, -self.source), power(self.degree, -self.target)
+        self.weights = replace(self.factors, middle=kept, into=into, out=out, share=self.tail)

@@ -56,7 +56,9 @@ class PastFuture(Itemwise):
         past, future = past[:, items], future[:, items]
         past.data = past.data * power(degree[items], -self.source)[past.indices]
         inverse = inverse_gram(past, self.regularisation)
-        matrix = np.ascontiguousarray((sparse.csr_array(future.T @ past) @ inverse).T)
+        wanted = sparse.csr_array(past.T @ future)
+        few = wanted.nnz < 0.02 * len(items) ** 2
+        matrix = np.ascontiguousarray((wanted.T.tocsr() @ inverse).T) if few else inverse @ wanted.toarray()
         matrix *= power(degree[items], -self.source)[:, None]
         matrix *= power(degree[items], -self.target)
         self.weights = DenseWeights(matrix, items, history.num_items)
