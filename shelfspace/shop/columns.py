@@ -111,8 +111,9 @@ def text(values: ir.Value) -> ir.StringValue:
     """Return values as text, null where blank; a float that is a whole number is written without its `.0`."""
     kind = values.type()
     if kind.is_floating():
-        whole = (values == values.floor()) & (values.abs() < 1e15)
-        written = whole.ifelse(values.cast("int64").cast("string"), values.cast("string"))
+        whole = values.try_cast("int64")
+        same = (whole.cast("float64") == values).fill_null(False)
+        written = same.ifelse(whole.cast("string"), values.cast("string"))
         return values.isnan().ifelse(ibis.null("string"), written)
     written = values.cast("string") if not kind.is_string() else values
     stripped = written.strip()
