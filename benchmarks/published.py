@@ -1,11 +1,11 @@
-"""The published tables on a CPU: Amazon Beauty, Gowalla and UCI Online Retail, beside implicit's BM25 and ALS.
+"""The published tables on a CPU: Amazon Beauty, Gowalla and UCI, beside implicit's BM25 and ALS.
 
     python benchmarks/published.py --data DATA [--sets beauty gowalla uci] [--search SECONDS]
 
-Settings are those in SETS, found on validation by `--search`, which looks again for as many seconds a model. The
-weights of the blends, and implicit's settings, are chosen on validation in every run. The test part is measured
-once, at the end. Under leave-one-out no model sees a user's last two items in its fit; at test the user's history
-holds the validation item too, and nothing is fitted again.
+Settings are those in SETS, found on validation by `--search`, which looks again for so many seconds a model.
+The weights of the blends, and implicit's settings, are chosen on validation in every run. The test part is
+measured once, at the end. Under leave-one-out no model sees a user's last two items in its fit; at test the
+user's history holds the validation item too, and nothing is fitted again.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from implicit.nearest_neighbours import BM25Recommender
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from shelfspace.config import build, search_space
+from shelfspace.config import build, search_space, settings_of
 from shelfspace.evaluation.choosing import alone, blend_of
 from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.mixing import choose_weights
@@ -166,11 +166,17 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
     items = of.items | ({"path": str(data / of.items["path"])} if "path" in of.items else {})
     shop = read_shop({"events": events, "items": items, "evaluation": evaluation})
     print(f"{name}: read in {time.monotonic() - begun:.1f} s", flush=True)
+    blocks = {protocol: split(shop, protocol, share=of.share) for protocol in of.protocols}
+    models = of.models
+    if search:
+        models = {
+            model: searched(model, settings, of, with_history(blocks[asked(of, model)].validation), shop.catalogue, search)
+            for model, settings in models.items()
+        }
     tables = {}
-    for protocol in of.protocols:
-        blocks = split(shop, protocol, share=of.share)
-        validation, test = with_history(blocks.validation), with_history(blocks.test)
-        rows = table(of, validation, test, shop.catalogue, search)
+    for protocol, block in blocks.items():
+        validation, test = with_history(block.validation), with_history(block.test)
+        rows = table(of, models, validation, test, shop.catalogue)
         tables[f"{name}/{protocol}"] = {
             "cases": len(test), "users": len(shop.users), "items": len(shop.catalogue), "note": test.note,
             "rows": {row: written(of, figures, rows) for row, figures in rows.items()},
@@ -179,19 +185,25 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
     return tables
 
 
+def asked(of: Set, model: str) -> str:
+    """Return the protocol whose validation chooses a model's settings: new items, but for `repeat`."""
+    return of.protocols[-1] if model == "repeat" else of.protocols[0]
+
+
 def with_history(cases: Cases) -> Cases:
     return cases.take(np.flatnonzero(cases.queries.lengths() > 0))
 
 
-def table(of: Set, validation: Cases, test: Cases, catalogue: Catalogue, search: float) -> dict[str, Row]:
-    """Fit, choose on validation, measure once on test."""
+def table(
+    of: Set, models: dict[str, dict[str, Any]], validation: Cases, test: Cases, catalogue: Catalogue
+) -> dict[str, Row]:
+    """Fit, choose the blends' weights and the rivals' settings on validation, measure once on test."""
     k = int(of.metrics[0].partition("@")[2])
     same = validation.fit.num_events == test.fit.num_events
     rows: dict[str, Row] = {}
     scorers: dict[str, Scorer] = {}
     early, late = {}, {}
-    for name, settings in of.models.items():
-        settings = searched(name, settings, of, validation, catalogue, search) if search else settings
+    for name, settings in models.items():
         section = {"use": name, **settings}
         make = partial(build, RETRIEVERS, section, path=f"linear.{name}")
         late[name], seconds, megabytes = timed(lambda make=make: make().fit(test.fit, catalogue))
@@ -226,9 +238,11 @@ def searched(
     name: str, settings: dict[str, Any], of: Set, validation: Cases, catalogue: Catalogue, seconds: float
 ) -> dict[str, Any]:
     """Look on validation for what the model's own signature marks as tuned, from the settings of SETS."""
-    space = {key: where for key, where in search_space(RETRIEVERS[name]).items() if key in settings}
-    if not space or name == "popularity":
-        return settings
+    space = search_space(RETRIEVERS[name])
+    if validation.fit.clock != "calendar":
+        space = {key: where for key, where in space.items() if not key.startswith("trend")}
+    if validation.fit.clock == "none":
+        space = {key: where for key, where in space.items() if "half_life" not in key and key != "back"}
     sample = validation.sample(6000)
     k = int(of.metrics[0].partition("@")[2])
     found = tune(
@@ -237,7 +251,7 @@ def searched(
         lambda part: measure(sample, {"x": alone(part)}, ks=(k,))["x"].mean(of.metrics[0]),
         budget_seconds=seconds,
         max_trials=1000,
-        start={key: settings[key] for key in space},
+        start={key: value for key, value in settings_of(RETRIEVERS[name](**settings)).items() if key in space},
         refit_free=RETRIEVERS[name].REFIT_FREE & space.keys(),
     )
     print(f"  {name}: {found.value:.4f} on validation with {found.best}", flush=True)

@@ -15,7 +15,7 @@ def svg(html: str) -> str:
 @pytest.mark.parametrize(
     "made",
     [
-        plots.bars(["默认", "item_knn"], [0.12, 0.1], intervals=[(0.11, 0.13), (0.09, 0.12)], number="{:.3f}"),
+        plots.bars(["默认", "knn"], [0.12, 0.1], intervals=[(0.11, 0.13), (0.09, 0.12)], number="{:.3f}"),
         plots.bars([], []),
         plots.lines([f"2011-{m:02}" for m in range(1, 13)], {"a": range(12), "b": range(12)}, filled=True),
         plots.lines([1.0, 2.0, 4.0], {"a": [3.0, 1.0, 2.0]}),

@@ -1,9 +1,8 @@
 """The search for settings on validation, within a budget of time."""
 
-import itertools
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -24,7 +23,6 @@ Value = bool | int | float | str | None
 Settings = dict[str, Value]
 
 _WITHOUT_REFIT = 4
-_BEFORE_NEAR, _NEAR = 10, 0.65
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def tune(
     keep: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Search[Part]:
-    """Look for the settings with the highest objective: by Parzen estimators, and by steps around the best so far.
+    """Look for the settings with the highest objective.
 
     The start settings are tried first, so a search never does worse on validation than they do. A trial that
     fails in its arithmetic or for want of memory is written down and passed over. No trial is begun after the
@@ -184,18 +182,12 @@ class _Asking:
         self.places = {name: _place(where) for name, where in space.items()}
         self.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, n_ei_candidates=48)
         self.study = optuna.create_study(direction="maximize", sampler=self.sampler)
-        self.rng = np.random.default_rng(seed)
-        self.told = 0
-        self.best: Trial | None = None
         self.asked: optuna.trial.Trial | None = None
 
     def ask(self, settings: Settings | None = None, free: Collection[str] = ()) -> Settings:
         """Settings to try; given some settings, the same but for those that are free."""
         self.study.sampler = self.sampler
-        if self.best is not None and self.told >= _BEFORE_NEAR and self.rng.random() < _NEAR:
-            names = list(free) if settings is not None else list(self.space)
-            self.study.enqueue_trial(self._near(settings or self.best.settings, names))
-        elif settings is not None:
+        if settings is not None:
             fixed = {name: self._inside(name, value) for name, value in settings.items() if name not in free}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -206,9 +198,6 @@ class _Asking:
     def tell(self, trial: Trial) -> None:
         """Say how a trial went, asked for or not; the sampler is not told of one outside its places."""
         failed, asked, self.asked = np.isnan(trial.value), self.asked, None
-        self.told += 1
-        if not failed and self.knows(trial.settings) and (self.best is None or trial.value > self.best.value):
-            self.best = trial
         if asked is not None:
             state = optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE
             self.study.tell(asked, None if failed else trial.value, state=state)
@@ -222,16 +211,6 @@ class _Asking:
     def knows(self, settings: Settings) -> bool:
         """Whether settings lie where the search looks."""
         return all(_within(self.space[name], value) for name, value in settings.items())
-
-    def _near(self, settings: Settings, names: Sequence[str]) -> Settings:
-        """Settings with some of the named ones moved a little, less and less as the search goes on."""
-        width = max(0.04, 0.25 * 0.97**self.told)
-        moved = self.rng.random(len(names)) < max(0.35, 2.0 / max(1, len(names)))
-        moved[self.rng.integers(len(names))] = True
-        near = dict(settings)
-        for name in itertools.compress(names, moved):
-            near[name] = _moved(self.space[name], near[name], self.rng, width)
-        return {name: self._inside(name, value) for name, value in near.items()}
 
     def _inside(self, name: str, value: Value) -> Value:
         where = self.space[name]
@@ -251,25 +230,6 @@ def _place(where: config.Search) -> BaseDistribution:
     if isinstance(where.low, int) and isinstance(where.high, int):
         return IntDistribution(where.low, where.high, log=where.log)
     return FloatDistribution(float(where.low), float(where.high), log=where.log)
-
-
-def _moved(where: config.Search, value: Value, rng: np.random.Generator, width: float) -> Value:
-    """A value by this one: a step of a Gaussian whose deviation is a share of the range, any value of a choice."""
-    if isinstance(where, config.Choice):
-        drawn: Value = where.values[int(rng.integers(len(where.values)))]
-        return drawn
-    low, high = (float(np.log(end)) if where.log else float(end) for end in (where.low, where.high))
-    at = float(value or 0.0)
-    stepped = (np.log(at) if where.log else at) + rng.normal(0.0, width) * (high - low)
-    stepped = (
-        low + abs(stepped - low)
-        if stepped < low
-        else high - abs(stepped - high)
-        if stepped > high
-        else stepped
-    )
-    new = float(np.clip(np.exp(stepped) if where.log else stepped, where.low, where.high))
-    return round(new) if isinstance(where.low, int) and isinstance(where.high, int) else new
 
 
 def _within(where: config.Search, value: Value) -> bool:

@@ -1,4 +1,4 @@
-"""What the linear models count alike: ages, degrees, a user's latest event of an item. U users, N items, E events."""
+"""What the linear models count alike: ages, degrees, latest events. U users, N items, E events."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,15 @@ def decay(age: npt.NDArray[np.floating], half_life: float) -> Floats:
     """Return 2^(-age / half_life) as float32, 1 where the half-life is infinite; ages below 0 count as 0."""
     if half_life == np.inf:
         return np.ones(len(age), np.float32)
-    return np.exp2(np.maximum(age, 0.0) * (-1.0 / half_life)).astype(np.float32)
+    faded: Floats = np.exp2(np.maximum(age, 0.0) * (-1.0 / half_life)).astype(np.float32)
+    return faded
 
 
 def power(degree: npt.NDArray[np.floating] | npt.NDArray[np.integer], exponent: float) -> Floats:
     """Return degree^exponent as float32, 0 where the degree is 0."""
     some = degree > 0
-    return np.where(some, np.power(np.where(some, degree, 1.0), exponent), 0.0).astype(np.float32)
+    powers: Floats = np.where(some, np.power(np.where(some, degree, 1.0), exponent), 0.0).astype(np.float32)
+    return powers
 
 
 def item_degree(history: History) -> npt.NDArray[np.float64]:
@@ -38,7 +40,8 @@ def latest_of_each(history: History) -> npt.NDArray[np.int64]:
     """Return where the latest event of each user with each item is, by user and item. O(E log E)."""
     key = history.user().astype(np.int64) * history.num_items + history.item
     _, place = np.unique(key[::-1], return_index=True)
-    return history.num_events - 1 - place
+    latest: npt.NDArray[np.int64] = history.num_events - 1 - place
+    return latest
 
 
 def latest_matrix(history: History, values: Floats) -> sparse.csr_array:

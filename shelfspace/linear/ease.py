@@ -4,19 +4,19 @@ from dataclasses import dataclass
 from typing import Annotated, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import lapack
 
 from shelfspace.config import Range
 from shelfspace.linear.counts import Floats, decay, item_degree, latest_matrix, most_taken, power
-from shelfspace.linear.itemwise import DenseWeights, Itemwise
+from shelfspace.linear.itemwise import DenseWeights
+from shelfspace.linear.trending import Trending
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
 
 @dataclass(kw_only=True)
-class EASE(Itemwise):
+class EASE(Trending):
     """Ridge of each item on all others with a diagonal of 0: B = I − P / diag(P), P = (AᵀA + λI)^-1.
 
     A = D_u^-user · X · D_i^-source, where X holds each user's items, aged; the weights are
@@ -45,6 +45,7 @@ class EASE(Itemwise):
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:
         """Invert the regularised Gram matrix by Cholesky in float32."""
+        self.learn_trend(history)
         degree = item_degree(history)
         items = most_taken(degree, self.max_items)
         taken = latest_matrix(history, decay(history.age(), self.fit_half_life))[:, items]

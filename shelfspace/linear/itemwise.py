@@ -4,7 +4,6 @@ A score is linear in the history: `score = profile @ W`, so that each past item'
 B queries, N items, M of them modelled, R rank.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Protocol, Self
 
@@ -90,8 +89,8 @@ class SparseWeights:
 class FactoredWeights:
     """into · (vectors · middle @ vectorsᵀ + share · tail) · out: a smooth part of low rank and a sparse one.
 
-    vectors [N, R], middle [R], into and out [N]; 4 N R bytes and 8 for each entry of the tail. All but the vectors
-    and the tail may be replaced at no cost.
+    vectors [N, R], middle [R], into and out [N]; 4 N R bytes and 8 for each entry of the tail. All but the
+    vectors and the tail may be replaced at no cost.
     """
 
     vectors: Floats
@@ -105,7 +104,8 @@ class FactoredWeights:
         """Return profile @ W, float32 [B, N]."""
         scaled = profile.copy()
         scaled.data = profile.data * self.into[profile.indices]
-        scores: Scores = (np.asarray(scaled @ self.vectors, np.float32) * self.middle) @ self.vectors.T
+        smooth = np.asarray(scaled @ self.vectors, np.float32) * self.middle
+        scores: Scores = np.asarray(smooth @ self.vectors.T, np.float32)
         if self.share:
             scores += np.float32(self.share) * self.tail.score(scaled)
         scores *= self.out
@@ -122,15 +122,19 @@ class FactoredWeights:
         return {"vectors": self.vectors, **self.tail.arrays()}
 
 
-def weights_from(arrays: Mapping[str, npt.NDArray[np.generic]]) -> DenseWeights | SparseWeights:
+def weights_from(arrays: Arrays) -> Weights:
     """Rebuild dense or sparse weights from their arrays."""
-    given: dict[str, npt.NDArray[np.generic]] = dict(arrays)
-    if "matrix" in given:
-        num_items = int(given["num_items"][0])  # type: ignore[call-overload]
-        return DenseWeights(given["matrix"].astype(np.float32), given["items"].astype(np.int32), num_items)
-    size = len(given["indptr"]) - 1
-    parts = (given["data"].astype(np.float32), given["indices"], given["indptr"])
-    return SparseWeights(sparse.csr_array(parts, shape=(size, size)))
+    if "matrix" not in arrays:
+        return SparseWeights(sparse_from(arrays))
+    matrix, items = arrays["matrix"].astype(np.float32), arrays["items"].astype(np.int32)
+    return DenseWeights(matrix, items, int(arrays["num_items"].astype(np.int64)[0]))
+
+
+def sparse_from(arrays: Arrays) -> sparse.csr_array:
+    """Rebuild a sparse matrix [N, N] from `data`, `indices` and `indptr`."""
+    size = len(arrays["indptr"]) - 1
+    parts = (arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"])
+    return sparse.csr_array(parts, shape=(size, size))
 
 
 @dataclass(kw_only=True)
@@ -138,10 +142,11 @@ class Itemwise:
     """A model that is a matrix of item→item weights, scored over an aged history.
 
     Args:
-        history_half_life: the age at which a past item counts half, in the history's days or steps; needs no refit.
-        history_power: the history's weights are divided by (their sum)^history_power: at 0 a long history scores
-            high everywhere, at 1 every user scores alike. The order of one user's items does not depend on it;
-            a blend's does; needs no refit.
+        history_half_life: the age at which a past item counts half, in the history's days or steps; needs no
+            refit.
+        history_power: the history's weights are divided by (their sum)^history_power: at 0 a long history
+            scores high everywhere, at 1 every user scores alike. The order of one user's items does not
+            depend on it; a blend's does; needs no refit.
     """
 
     REFIT_FREE: ClassVar[frozenset[str]] = frozenset({"history_half_life", "history_power"})
@@ -151,7 +156,7 @@ class Itemwise:
     weights: Weights = field(init=False, repr=False)
 
     def profile(self, queries: History) -> sparse.csr_array:
-        """Return the histories as rows, float32 [B, N]: each event's weight times its decay, added up by item."""
+        """Return the histories as rows, float32 [B, N]: weights times decays, added up by item."""
         values = queries.weight * decay(queries.age(), self.history_half_life)
         rows = queries.matrix(values)
         if self.history_power:

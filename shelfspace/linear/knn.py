@@ -13,8 +13,9 @@ from scipy import sparse
 
 from shelfspace.config import Choice, Range
 from shelfspace.linear.counts import Floats, decay, item_degree, power
-from shelfspace.linear.itemwise import Itemwise, SparseWeights
+from shelfspace.linear.itemwise import SparseWeights
 from shelfspace.linear.neighbours import cuts, products, thinned
+from shelfspace.linear.trending import Trending
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
@@ -22,30 +23,32 @@ Counts = npt.NDArray[np.int64]
 
 
 @dataclass(kw_only=True)
-class ItemKNN(Itemwise):
+class ItemKNN(Trending):
     """What is taken near, and after, what the user took: W = D^-a · Σ_users degree^-b · pairs · D^-c.
 
-    A pair is two events of one user; it counts the product of their weights times decay(gap), times 1 where the
-    past item came first, `back` where it came after, `same` where both came at one moment. D is how many users took
-    an item, a user's degree how many events they have. The textbook's cosine is a = c = 1/2, b = 0, back = 1 and
-    no decay; it is seldom the best, and the best differs by shop.
+    A pair is two events of one user; it counts the product of their weights times decay(gap), times 1 where
+    the past item came first, `back` where it came after, `same` where both came at one moment. D is how many
+    users took an item, a user's degree how many events they have. The textbook's cosine is a = c = 1/2, b =
+    0, back = 1 and no decay; it is seldom the best, and the best differs by shop.
 
     Args:
         source: a, the exponent of the past item's degree.
         user: b, the exponent of the user's degree.
         target: c, the exponent of the scored item's degree: high favours what is rare.
         gap_half_life: the distance in days or steps at which a pair counts half.
-        fit_half_life: the age of the scored item's event at which a pair counts half: a low one follows the trend.
+        fit_half_life: the age of the scored item's event at which a pair counts half: a low one follows the
+            trend.
         max_gap: pairs further apart are not counted.
         back: what a pair against the direction of time counts for.
         same: what a pair at one moment counts for; without times every pair is one.
         neighbours: how many of the strongest are kept for each past item; 0 keeps all.
         max_length: of a user with more events only the latest count.
 
-    Cost: O(P) time, P <= E · min(max_length, a user's events), in blocks of bounded memory; 8 bytes a weight kept.
-    Where neither time nor direction counts it is one sparse product.
+    Cost: O(P) time, P <= E · min(max_length, a user's events), in blocks of bounded memory; 8 bytes a weight
+    kept. Where neither time nor direction counts it is one sparse product.
 
-    Sources: Sarwar et al. 2001; Deshpande and Karypis 2004 (the exponents); Ludewig and Jannach 2018 (the decay).
+    Sources: Sarwar et al. 2001; Deshpande and Karypis 2004 (the exponents); Ludewig and Jannach 2018 (the
+    decay).
     """
 
     source: Annotated[float, Range(0.0, 1.0)] = 0.5
@@ -61,6 +64,7 @@ class ItemKNN(Itemwise):
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:
         """Count the pairs, a block of past items at a time."""
+        self.learn_trend(history)
         degree = item_degree(history)
         left, right = power(degree, -self.source), power(degree, -self.target)
         latest = _latest(history, self.max_length)

@@ -7,20 +7,21 @@ import numpy as np
 
 from shelfspace.config import Range
 from shelfspace.linear.counts import Floats, Rows, decay, item_degree, latest_matrix, power
-from shelfspace.linear.itemwise import FactoredWeights, Itemwise, SparseWeights, weights_from
+from shelfspace.linear.itemwise import FactoredWeights, SparseWeights, sparse_from
 from shelfspace.linear.neighbours import products, thinned
 from shelfspace.linear.retriever import Arrays, Reason, Scores
 from shelfspace.linear.svd import leading
+from shelfspace.linear.trending import Trending
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
 
 @dataclass(kw_only=True)
-class LowRank(Itemwise):
+class LowRank(Trending):
     """W = D_i^-source (V f Vᵀ + tail · AᵀA without its diagonal) D_i^-target, A = D_u^-user · X · D_i^-item.
 
-    V and s are the leading right singular vectors and values of A, s and the tail on the scale of the largest s;
-    f = s² / (s² + λ); X holds each user's items, aged.
+    V and s are the leading right singular vectors and values of A, s and the tail on the scale of the
+    largest s; f = s² / (s² + λ); X holds each user's items, aged.
 
     Args:
         rank: K, how many singular vectors are kept.
@@ -39,7 +40,9 @@ class LowRank(Itemwise):
     Sources: the filter is that of ridge regression; the normalisation that of GF-CF (Shen et al. 2021).
     """
 
-    REFIT_FREE: ClassVar[frozenset[str]] = Itemwise.REFIT_FREE | {"regularisation", "tail", "source", "target"}
+    REFIT_FREE: ClassVar[frozenset[str]] = frozenset(
+        {*Trending.REFIT_FREE, "regularisation", "tail", "source", "target"}
+    )
 
     rank: int = 512
     regularisation: Annotated[float, Range(0.01, 2.0, log=True)] = 0.2
@@ -57,6 +60,7 @@ class LowRank(Itemwise):
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:
         """Factorise, then count direct neighbours a block of items at a time."""
+        self.learn_trend(history)
         degree = item_degree(history)
         taken = latest_matrix(history, decay(history.age(), self.fit_half_life))
         rows, into = power(history.lengths(), -self.user), power(degree, -self.item)
@@ -81,16 +85,17 @@ class LowRank(Itemwise):
         return super().reasons(query, items)
 
     def arrays(self) -> Arrays:
-        """Return the factors, the neighbours, the spectrum and the items' degrees."""
-        return self.factors.arrays() | {"spectrum": self.spectrum, "degree": self.degree}
+        """Return the vectors, the neighbours, the spectrum, the items' degrees and the trend."""
+        learnt = {"spectrum": self.spectrum, "degree": self.degree, "rising": self.rising}
+        return self.factors.arrays() | learnt
 
     def restore(self, arrays: Arrays) -> Self:
         """Take what `arrays` gave."""
-        self.spectrum, self.degree = arrays["spectrum"].astype(np.float32), arrays["degree"].astype(np.float32)
-        tail = weights_from({name: arrays[name] for name in ("data", "indices", "indptr")})
-        assert isinstance(tail, SparseWeights)
-        vectors = arrays["vectors"].astype(np.float32)
-        self.factors = FactoredWeights(vectors, tail, self.spectrum, self.degree, self.degree)
+        names = ("vectors", "spectrum", "degree", "rising")
+        learnt = {name: arrays[name].astype(np.float32) for name in names}
+        tail = SparseWeights(sparse_from(arrays))
+        self.spectrum, self.degree, self.rising = learnt["spectrum"], learnt["degree"], learnt["rising"]
+        self.factors = FactoredWeights(learnt["vectors"], tail, self.spectrum, self.degree, self.degree)
         return self
 
     def _compose(self) -> None:

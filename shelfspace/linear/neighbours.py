@@ -1,4 +1,7 @@
-"""Item→item counts too many to hold at once: made, scaled and thinned a block of past items at a time. N items."""
+"""Item→item counts too many to hold at once: made, scaled and thinned a block of past items at a time.
+
+N items.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -32,7 +35,7 @@ def products(past: sparse.csr_array, scored: sparse.csr_array) -> Iterator[spars
 
 
 def thinned(blocks: Iterable[sparse.csr_array], left: Floats, right: Floats, keep: int) -> sparse.csr_array:
-    """Return left · counts · right without its diagonal, the `keep` strongest of each row; left, right: [N]."""
+    """Return left [N] · counts · right [N] without its diagonal, the `keep` strongest of each row."""
     done, first = [], 0
     for block in blocks:
         row = np.repeat(np.arange(first, first + block.shape[0]), np.diff(block.indptr))

@@ -17,9 +17,9 @@ from shelfspace.shop.history import History
 class Popularity:
     """The same score for everybody: log(1 + share) of late, and how much that rose above the longer share.
 
-    score = (1 + trend) · log(1 + recent / prior) − trend · log(1 + longer / prior), where recent and longer are an
-    item's shares of the events, aged by `half_life` and `long_half_life`, as multiples of the mean share. All-time
-    popularity is half_life = inf with trend = 0; a trend chart is trend = 1 or more.
+    score = (1 + trend) · log(1 + recent / prior) − trend · log(1 + longer / prior), where recent and longer
+    are an item's shares of the events, aged by `half_life` and `long_half_life`, as multiples of the mean
+    share. All-time popularity is half_life = inf with trend = 0; a trend chart is trend = 1 or more.
 
     Args:
         half_life: the age at which an event counts half, in the history's days or steps.
@@ -47,7 +47,8 @@ class Popularity:
 
         def multiple(half_life: float) -> npt.NDArray[np.float64]:
             count = np.bincount(item, weight * decay(age, half_life), minlength=history.num_items)
-            return np.log1p(count / (self.prior * max(count.mean(), 1e-30)))
+            multiples: npt.NDArray[np.float64] = np.log1p(count / (self.prior * max(count.mean(), 1e-30)))
+            return multiples
 
         recent = multiple(self.half_life)
         rising = recent - multiple(self.long_half_life) if self.trend else 0.0

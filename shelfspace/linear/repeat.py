@@ -18,11 +18,11 @@ from shelfspace.shop.history import History
 class Repeat:
     """Personal frequency with recency, how often the item is taken again at all, and how due it is.
 
-    score = frequency^saturation · rate^loyalty · due^period. Frequency is the sum of the user's events of the item,
-    each aged by `half_life`; rate the share of the item's buyers who came back for it; due the smaller of x and 1/x,
-    where x is the time since the last purchase over the usual interval: the user's own, drawn towards the item's
-    as long as it rests on few purchases. The plain repeat counter is saturation = 1, loyalty = period = 0 and no
-    decay.
+    score = frequency^saturation · rate^loyalty · due^period. Frequency is the sum of the user's events of
+    the item, each aged by `half_life`; rate the share of the item's buyers who came back for it; due the
+    smaller of x and 1/x, where x is the time since the last purchase over the usual interval: the user's
+    own, drawn towards the item's as long as it rests on few purchases. The plain repeat counter is
+    saturation = 1, loyalty = period = 0 and no decay.
 
     Args:
         half_life: the age at which a purchase counts half, in days or steps.
@@ -89,7 +89,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class _Taken:
-    """One row for each user and item: how often (visits at different times), how much, first, last, how long ago."""
+    """One row for each user and item: visits at different times, how much, first, last, how long ago."""
 
     user: npt.NDArray[np.int64]
     item: npt.NDArray[np.int64]

@@ -1,4 +1,7 @@
-"""Past→future ridge: what comes next, regressed on all that came before. M items modelled, S moments, E events."""
+"""Past→future ridge: what comes next, regressed on all that came before.
+
+M items modelled, S moments, E events.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -10,13 +13,14 @@ from scipy import sparse
 from shelfspace.config import Range
 from shelfspace.linear.counts import Floats, decay, item_degree, most_taken, power
 from shelfspace.linear.ease import inverse_gram
-from shelfspace.linear.itemwise import DenseWeights, Itemwise
+from shelfspace.linear.itemwise import DenseWeights
+from shelfspace.linear.trending import Trending
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
 
 @dataclass(kw_only=True)
-class PastFuture(Itemwise):
+class PastFuture(Trending):
     """W = D^-source (PᵀP + λI)^-1 PᵀF D^-target: a linear autoregression over whole histories.
 
     At each moment of a user (each time at which something was taken, after their first) a row of P holds what
@@ -50,6 +54,7 @@ class PastFuture(Itemwise):
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:
         """Solve the normal equations: the inverse by Cholesky in float32, times what is sparse."""
+        self.learn_trend(history)
         degree = item_degree(history)
         items = most_taken(degree, self.max_items)
         past, future = self._rows(history)

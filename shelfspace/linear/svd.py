@@ -11,8 +11,9 @@ OVERSAMPLE = 16
 def leading(matrix: sparse.csr_array, rank: int, *, seed: int = 0, passes: int = 3) -> tuple[Floats, Floats]:
     """Return the `rank` largest singular values, float32 [K], and their right vectors, float32 [N, K].
 
-    Subspace iteration from a random start; exact where the rank reaches a side of the matrix. Cost: 2 · passes + 1
-    sparse products with K columns and `passes` QR of N × K. On the Gowalla set (0.8 M entries, K = 512): 15 s.
+    Subspace iteration from a random start; exact where the rank reaches a side of the matrix. Cost: 2 ·
+    passes + 1 sparse products with K columns and `passes` QR of N × K. On the Gowalla set (0.8 M entries, K
+    = 512): 15 s.
 
     Source: Halko, Martinsson and Tropp 2011.
     """

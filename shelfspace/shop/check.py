@@ -156,9 +156,11 @@ def _facts(check: Check) -> Iterator[tuple[str, str]]:
     if returns.events:
         yield (
             "returns",
-            f"{returns.events:,} lines: {returns.by_invoice:,} of cancelling invoices, {returns.by_quantity:,} by "
+            f"{returns.events:,} lines: {returns.by_invoice:,} of cancelling invoices, "
+            f"{returns.by_quantity:,} by "
             f"negative quantity, {returns.by_kind:,} by kind; they took back {returns.purchases_cancelled:,} "
-            f"purchases whole and {returns.purchases_reduced:,} in part; {returns.unmatched:,} found no purchase",
+            f"purchases whole and {returns.purchases_reduced:,} in part; "
+            f"{returns.unmatched:,} found no purchase",
         )
     if prices.median is not None:
         yield (
@@ -187,7 +189,8 @@ def _facts(check: Check) -> Iterator[tuple[str, str]]:
     if listings.unknown_items:
         yield (
             "items not in the catalogue",
-            f"{listings.unknown_items:,}, with {listings.unknown_events:,} events; kept (clean.unknown_items)",
+            f"{listings.unknown_items:,}, with {listings.unknown_events:,} events; "
+            "kept (clean.unknown_items)",
         )
     if photos.named:
         yield (

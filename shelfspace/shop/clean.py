@@ -71,8 +71,9 @@ def item_table(events: ir.Table | None, titles: ir.Table | None) -> ir.Table:
 def non_products(items: ir.Table, clean: CleanSettings) -> ir.Table:
     """Return `item_id` and `rule` of what is sold and is not a product.
 
-    By rule: named in `drop_items`; a title that says postage, fee, discount, voucher … and no more than that; a
-    code of at most four letters in a shop where nearly all codes have digits. `keep_items` are always products.
+    By rule: named in `drop_items`; a title that says postage, fee, discount, voucher … and no more than that;
+    a code of at most four letters in a shop where nearly all codes have digits. `keep_items` are always
+    products.
     """
     with_digits = items.item_id.re_search(_DIGIT).cast("float64").mean()
     items = items.cross_join(items.aggregate(_coded=(with_digits >= 0.95) & (items.count() >= 20)))

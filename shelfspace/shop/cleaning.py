@@ -18,8 +18,8 @@ class CleanSettings:
     absurd_price: how many times the median price makes a price absurd (told, kept);
     unknown_items: whether events for items that are not in the catalogue are kept (the item then has no more
         than its id) or dropped;
-    drop_duplicates: whether an exact copy of a row is dropped; else copies are told and kept, since an invoice
-        may name a product twice; what counts is unaffected, equal events are merged anyway;
+    drop_duplicates: whether an exact copy of a row is dropped; else copies are told and kept: an invoice may
+        name a product twice; what counts is unaffected, equal events are merged anyway;
     bots, bot_events_per_day: users with more events on their average active day are told, or dropped;
     min_year, max_days_ahead: dates before that year or further in the future are absurd;
     duplicate_listings: whether near-identical listings are looked for.

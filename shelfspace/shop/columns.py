@@ -146,7 +146,10 @@ def flag(values: ir.Value) -> ir.BooleanValue:
 
 def _mapped(section: Section, source: Source, column: Column, given: str | list[str]) -> Found:
     several = given if isinstance(given, list) else [given]
-    names = [g if g in source.columns else _first([plain(g)], source.columns) for g in several]
+    names = [
+        g if g in source.columns else _first([plain(g)] if _NAME_LIKE.fullmatch(g) else [], source.columns)
+        for g in several
+    ]
     if all(n is not None for n in names):
         return Found(column, tuple(n for n in names if n is not None), "mapped")
     wrong = several[names.index(None)]

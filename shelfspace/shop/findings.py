@@ -95,9 +95,10 @@ def _notes(found: Findings, gone: Sequence[Gone]) -> Iterator[str]:
         done = "dropped" if found.clean.drop_duplicates else "kept, since an invoice may name a product twice"
         yield f"{copies:,} rows are exact copies of another; {done} (clean.drop_duplicates)"
     if found.numbered.merged:
-        yield f"{found.numbered.merged:,} events say what another says (user, basket, item, time, kind) and were merged"
+        same = "user, basket, item, time, kind"
+        yield f"{found.numbered.merged:,} events say what another says ({same}) and were merged"
     if any(g.reason == "bad encoding" for g in gone):
-        yield 'lines in another encoding were quarantined: say encoding = "latin-1", "gbk" … in the table\'s section'
+        yield 'lines in another encoding were quarantined: say encoding = "latin-1", "gbk" … there'
     if found.log is not None and found.log.has("event"):
         known = {**WEIGHTS, **found.log.section.events.weights}
         strange = [kind for kind in found.numbered.kinds if kind not in known]
@@ -191,7 +192,7 @@ def problems_of(history: History, catalogue: Catalogue) -> tuple[str, ...]:
         problems.append("the catalogue is empty: at least two items are needed")
     if not history.num_events:
         problems.append(
-            "there is no event left to learn from: give [events] with a user, session or basket and an item"
+            "there is no event to learn from: give [events] with an item and a user, session or basket"
         )
         return tuple(problems)
     items = len(np.unique(history.item))
@@ -202,8 +203,8 @@ def problems_of(history: History, catalogue: Catalogue) -> tuple[str, ...]:
         problems.append("all events are of one item: at least two items are needed")
     if history.clock == "calendar" and history.time.min() == history.time.max():
         problems.append(
-            f"all events happened at one instant ({moment(float(history.time[0]))}): map the column that tells "
-            "when each happened, or leave timestamp out"
+            f"all events happened at one instant ({moment(float(history.time[0]))}): map the column that "
+            "tells when each happened, or leave timestamp out"
         )
     return tuple(problems)
 

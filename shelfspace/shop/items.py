@@ -95,7 +95,7 @@ def list_items(bench: Workbench, section: Section, frame: object | None) -> List
 
 
 def mark_rows(seen: ir.Table) -> ir.Table:
-    """Return `_seq`, `item_id` and `reason` of every row of an items table: the first of equal ids is kept."""
+    """Return `_seq`, `item_id` and `reason` of every row of items: of equal ids the first is kept."""
     named = seen.select(SEQ, item_id=columns.text(seen.item_id))
     nth = ibis.row_number().over(group_by="item_id", order_by=SEQ)
     numbered = named.mutate(_nth=nth)
@@ -176,7 +176,7 @@ def aligned(items: Items, ids: pa.Array) -> Items:
 
 
 def first_seen(history: History, published: pa.ChunkedArray | None) -> npt.NDArray[np.float64]:
-    """Return from when each item is known, float64 [N]: published, else its first event, else -inf (always)."""
+    """Return from when each item is known, float64 [N]: published or first sold, else -inf (always)."""
     first = np.full(history.num_items, np.inf)
     if history.clock != "none":
         np.minimum.at(first, history.item, history.time)

@@ -116,7 +116,8 @@ def _mark_copies(rows: ir.Table) -> ir.Table:
 
 
 def _returns(events: ir.Table, rows: ir.Table, prefix: str) -> Returns:
-    by_invoice = rules.cancelling_invoice(events, prefix) if prefix else ibis.literal(False)
+    none = events.kind.isnull() & ibis.literal(False)
+    by_invoice = rules.cancelling_invoice(events, prefix) if prefix else none
     by_quantity = (events.quantity < 0).fill_null(False) & ~by_invoice
     by_kind = events.kind.isin(rules.CANCELLING_KINDS) & ~by_invoice & ~by_quantity
     said = events.aggregate(by_invoice=by_invoice.sum(), by_quantity=by_quantity.sum(), by_kind=by_kind.sum())

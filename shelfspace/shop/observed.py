@@ -125,7 +125,8 @@ class Listings:
 class Shape:
     """How events spread, for the plots.
 
-    months: `2011-12` and its events; per_user, per_item: how many have 1, 2-3, 4-7 … events (bin i: 2^i to 2^(i+1) - 1);
+    months: `2011-12` and its events;
+    per_user, per_item: how many have 1, 2-3, 4-7 … events (bin i: 2^i to 2^(i+1) - 1);
     prices: 101 quantiles of the items' prices; top_items: id, title, events.
     """
 

@@ -9,7 +9,7 @@ _EXAMPLES = 10
 
 @dataclass(frozen=True)
 class Photos:
-    """Photos of items: `remote` ones have an address and were not fetched; examples name some missing or unreadable."""
+    """Photos of items; `remote` ones have an address and were not fetched, `examples` are the bad ones."""
 
     named: int = 0
     remote: int = 0

@@ -71,14 +71,15 @@ def refuse_too_many(gone: Sequence[Gone], tables: Sequence[Marked], limit: float
 def write_quarantine(bench: Workbench, tables: Sequence[Marked], path: Path) -> None:
     """Write every row that was not kept as Parquet.
 
-    Its columns: `_table`, `_file`, `_row` (from 1; of lines that could not be cut into columns, the line), `_fate`,
-    `_reason`, `_line` (the text of such a line), and the row's own columns as text.
+    Its columns: `_table`, `_file`, `_row` (from 1; of lines that could not be cut into columns, the line),
+    `_fate`, `_reason`, `_line` (the text of such a line), and the row's own columns as text.
 
     Raises:
         DataError: it cannot be written.
     """
     queries = [
-        f'SELECT "table" AS _table, file AS _file, "row" AS _row, \'quarantined\' AS _fate, reason AS _reason, '
+        f'SELECT "table" AS _table, file AS _file, "row" AS _row, '
+        "'quarantined' AS _fate, reason AS _reason, "
         f"line AS _line FROM {UNREADABLE}"
     ]
     rules = ", ".join(literal(r) for r in _RULES)

@@ -1,11 +1,10 @@
-"""From a file, a folder, a database or a DataFrame to a table of the workbench, every row kept or accounted for.
+"""From a file, a folder, a database or a DataFrame to a table of the workbench, every row accounted for.
 
-What has no types (CSV, JSON lines, adjacency lines, databases) is read as text. Lines that cannot be read go to the
-table `unreadable` with the reason.
+What has no types (CSV, JSON lines, adjacency lines, databases) is read as text. Lines that cannot be read go to
+the table `unreadable` with the reason.
 """
 
 import difflib
-import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -74,7 +73,7 @@ def read_source(bench: Workbench, name: str, settings: SourceSettings, frame: ob
         DataError: it is not there, is empty, or is not what its name says; naming the file.
         ConfigError: a setting that is missing or does not fit.
 
-    One pass over the source; memory is bounded by the workbench, disk is about the size of the data as Parquet.
+    One pass over the source, in the memory of the workbench; its disk takes the size of the data as Parquet.
     """
     raw = f"raw_{name}"
     textfiles.prepare(bench)
@@ -119,7 +118,8 @@ def find_files(path: str, name: str) -> list[Path]:
         if not files:
             raise DataError(f"[{name}] {place} holds no file that can be read; known: {', '.join(_FORMATS)}")
         return files
-    files = sorted(Path(p) for p in glob.glob(str(place), recursive=True) if Path(p).is_file())
+    pattern = place.relative_to(place.anchor)
+    files = sorted(p for p in Path(place.anchor).glob(str(pattern)) if p.is_file())
     if not files:
         raise DataError(f"[{name}] nothing at {place}{_near(place)}")
     return files
@@ -162,7 +162,7 @@ def _read_parquet(bench: Workbench, raw: str, files: list[Path]) -> list[tuple[i
 def _read_frame(bench: Workbench, raw: str, name: str, frame: object) -> list[tuple[int, str]]:
     if not hasattr(frame, "__arrow_c_stream__"):
         raise ConfigError(
-            f"{name} is a {type(frame).__name__}; give a DataFrame with the Arrow C stream (pandas, Polars, PyArrow)"
+            f"{name} is a {type(frame).__name__}; give a DataFrame with the Arrow C stream: pandas, Polars …"
         )
     try:
         reader = pa.RecordBatchReader.from_stream(frame)

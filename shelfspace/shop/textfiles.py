@@ -37,7 +37,8 @@ _REASONS = {
 def prepare(bench: Workbench) -> None:
     """Make the table of unreadable lines where there is none yet."""
     bench.duckdb.execute(
-        f'CREATE TABLE IF NOT EXISTS {UNREADABLE} ("table" VARCHAR, file VARCHAR, "row" BIGINT, reason VARCHAR, '
+        f'CREATE TABLE IF NOT EXISTS {UNREADABLE} '
+        '("table" VARCHAR, file VARCHAR, "row" BIGINT, reason VARCHAR, ''
         "line VARCHAR)"
     )
 
@@ -71,7 +72,8 @@ def read_jsonl(bench: Workbench, raw: str, file: Path, settings: SourceSettings)
     lines = _lines(bench, raw, file, settings)
     good = "CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END"
     keys = bench.duckdb.execute(
-        f"SELECT key, min(n) AS first FROM (SELECT n, unnest(json_keys(line)) AS key FROM {lines} WHERE {good}) "
+        "SELECT key, min(n) AS first FROM "
+        f"(SELECT n, unnest(json_keys(line)) AS key FROM {lines} WHERE {good}) "
         "GROUP BY key ORDER BY first, key"
     ).fetchall()
     if not keys:
@@ -80,7 +82,8 @@ def read_jsonl(bench: Workbench, raw: str, file: Path, settings: SourceSettings)
         )
     shape = literal(json.dumps({key: "VARCHAR" for key, _ in keys}, ensure_ascii=False))
     bench.duckdb.execute(
-        f"INSERT INTO {UNREADABLE} SELECT {literal(_table(raw))}, {literal(str(file))}, n, 'not a JSON object', line "
+        f"INSERT INTO {UNREADABLE} "
+        f"SELECT {literal(_table(raw))}, {literal(str(file))}, n, 'not a JSON object', line "
         f"FROM {lines} WHERE NOT ({good}) AND trim(line) <> ''"
     )
     _append(bench, raw, f"SELECT unnest(json_transform(line, {shape})) FROM {lines} WHERE {good} ORDER BY n")
@@ -88,14 +91,15 @@ def read_jsonl(bench: Workbench, raw: str, file: Path, settings: SourceSettings)
 
 
 def read_adjacency(bench: Workbench, raw: str, file: Path, settings: SourceSettings) -> None:
-    """Append a file of lines `user item item …` as `user_id`, `item_id`, one row an item, in the order written."""
+    """Append lines `user item item …` as `user_id`, `item_id`: one row an item, in the order written."""
     lines = _lines(bench, raw, file, settings)
     between = literal(re.escape(settings.delimiter) if settings.delimiter else r"\s+")
     words = f"SELECT n, string_split_regex(trim(line), {between}) AS word FROM {lines}"
     _append(
         bench,
         raw,
-        f"SELECT word[1] AS user_id, unnest(word[2:]) AS item_id FROM ({words}) WHERE word[1] <> '' ORDER BY n",
+        "SELECT word[1] AS user_id, unnest(word[2:]) AS item_id "
+        f"FROM ({words}) WHERE word[1] <> '' ORDER BY n",
     )
     bench.drop(lines)
 

@@ -34,7 +34,7 @@ def attributes(columns: Sequence[pa.ChunkedArray], names: Sequence[str]) -> pa.A
     """Return attributes as texts, list<string>: `red`, or `colour: red` where a name is known.
 
     Args:
-        columns: one column of lists, JSON lists, JSON objects or written lists; or one column for each attribute.
+        columns: one column of lists, JSON lists or objects, or written lists; or one column each.
         names: what the columns are called.
     """
     if len(columns) > 1:

@@ -27,7 +27,13 @@ def events(clock: str = "calendar", *, seed: int = 0, num_users: int = NUM_USERS
     steps = np.concatenate([np.arange(n) for n in lengths]).astype(float)
     days = np.sort(rng.integers(0, 90, len(user)) + rng.integers(0, 2, len(user)) / 2)
     time = {"calendar": days, "steps": steps, "none": np.zeros(len(user))}[clock]
-    return {"user": user, "item": item, "time": time, "clock": clock, "now": NOW if clock == "calendar" else None}
+    return {
+        "user": user,
+        "item": item,
+        "time": time,
+        "clock": clock,
+        "now": NOW if clock == "calendar" else None,
+    }
 
 
 def history(clock: str = "calendar", **changes: Any) -> History:
@@ -39,13 +45,17 @@ def catalogue(order: np.ndarray | None = None, *, late_title: str = "tea lamp") 
     """Titles of two words; the last item comes after NOW."""
     order = np.arange(NUM_ITEMS) if order is None else order
     titles = [f"{WORDS[i % 7]} {WORDS[(i * i + 1) % 7]}" for i in range(NUM_ITEMS - 1)] + [late_title]
-    table = pa.table({
-        "title": [titles[i] for i in order],
-        "category": pa.array([[WORDS[i % 3]] for i in order], pa.list_(pa.string())),
-        "brand": [WORDS[i % 2] for i in order],
-    })
+    table = pa.table(
+        {
+            "title": [titles[i] for i in order],
+            "category": pa.array([[WORDS[i % 3]] for i in order], pa.list_(pa.string())),
+            "brand": [WORDS[i % 2] for i in order],
+        }
+    )
     first_seen = np.append(np.zeros(NUM_ITEMS - 1), NOW + 5)[order]
-    return Catalogue(Ids([f"sku-{i}" for i in order], "item"), table, first_seen, np.arange(NUM_ITEMS, dtype=np.int32))
+    return Catalogue(
+        Ids([f"sku-{i}" for i in order], "item"), table, first_seen, np.arange(NUM_ITEMS, dtype=np.int32)
+    )
 
 
 class RetrieverContract:
@@ -61,7 +71,9 @@ class RetrieverContract:
         return self.make(**settings).fit(history(clock), catalogue())
 
     def close(self, one: np.ndarray, other: np.ndarray) -> None:
-        np.testing.assert_allclose(one, other, rtol=self.tolerance, atol=self.tolerance * max(1e-3, np.abs(other).max()))
+        np.testing.assert_allclose(
+            one, other, rtol=self.tolerance, atol=self.tolerance * max(1e-3, np.abs(other).max())
+        )
 
     @pytest.mark.parametrize("clock", ["calendar", "steps", "none"])
     def test_scores_every_item_for_every_query(self, clock: str) -> None:
@@ -132,7 +144,9 @@ class RetrieverContract:
         for name, where in search_space(type(model)).items():
             ends = where.values if isinstance(where, Choice) else (where.low, where.high)
             for value in ends:
-                part = build({"it": type(model)}, {**settings_of(model), name: value, "use": "it"}, path="linear.it")
+                part = build(
+                    {"it": type(model)}, {**settings_of(model), name: value, "use": "it"}, path="linear.it"
+                )
                 scores = part.fit(history(clock), catalogue()).score(history(clock))
                 assert np.isfinite(scores).all(), f"{name} = {value}"
 

@@ -82,10 +82,11 @@ def shop_of(user, item, time, basket, titles):
 def real(data):
     rows = (
         duckdb.sql(f"""
-        SELECT CAST(CAST(CustomerID AS BIGINT) AS VARCHAR) AS u, StockCode AS i, epoch(InvoiceDate) / 86400 AS t,
-               InvoiceNo AS b, Description AS d
+        SELECT CAST(CAST(CustomerID AS BIGINT) AS VARCHAR) AS u, StockCode AS i,
+               epoch(InvoiceDate) / 86400 AS t, InvoiceNo AS b, Description AS d
         FROM '{data}/uci-online-retail/transactions.parquet'
-        WHERE CustomerID IS NOT NULL AND Quantity > 0 AND UnitPrice > 0 AND CAST(CustomerID AS BIGINT) % 4 = 0
+        WHERE CustomerID IS NOT NULL AND Quantity > 0 AND UnitPrice > 0
+              AND CAST(CustomerID AS BIGINT) % 4 = 0
         ORDER BY InvoiceDate""")
         .to_arrow_table()
         .combine_chunks()

@@ -33,14 +33,21 @@ def naive(past, *, source, user, target, gap_half_life, fit_half_life, max_gap, 
 @pytest.mark.parametrize("clock", ["calendar", "steps"])
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"back": 0.0}, {"back": 0.0, "same": 0.0}, {"max_gap": 3.0}, {"max_length": 4}, {"gap_half_life": np.inf}],
+    [
+        {},
+        {"back": 0.0},
+        {"back": 0.0, "same": 0.0},
+        {"max_gap": 3.0},
+        {"max_length": 4},
+        {"gap_half_life": np.inf},
+    ],
 )
 def test_the_kernel(changes, clock, block, monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK_PAIRS", block)
     given = {"source": 0.6, "user": 0.5, "target": 0.2, "gap_half_life": 4.0, "fit_half_life": 9.0}
     given |= {"max_gap": np.inf, "back": 0.4, "same": 0.7, "max_length": 9} | changes
     past = history(clock)
-    model = ItemKNN(**given, history_half_life=5.0, history_power=0.0).fit(past, catalogue())
+    model = ItemKNN(**given, history_half_life=5.0, history_power=0.0, trend=0.0).fit(past, catalogue())
     profile = np.zeros((NUM_USERS, NUM_ITEMS))
     np.add.at(profile, (past.user(), past.item), 2 ** (-past.age() / 5.0))
     np.testing.assert_allclose(model.score(past), profile @ naive(past, **given), rtol=1e-4, atol=1e-7)

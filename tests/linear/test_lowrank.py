@@ -24,7 +24,9 @@ def test_the_formula():
     np.fill_diagonal(gram, 0)
     smooth = (v * (s / (s + 0.1 * s[0]))) @ v.T + 0.7 * gram / s[0]
     wanted = degree[:, None] ** -0.3 * smooth * degree**-0.2
-    model = LowRank(rank=5, regularisation=0.1, tail=0.7, source=0.3, target=0.2, fit_half_life=20.0).fit(past, catalogue())
+    model = LowRank(rank=5, regularisation=0.1, tail=0.7, source=0.3, target=0.2, fit_half_life=20.0).fit(
+        past, catalogue()
+    )
     assert model.score(past).any()
     every = np.arange(NUM_ITEMS, dtype=np.int32)
     np.testing.assert_allclose(model.weights.block(every, every), wanted, atol=2e-5)

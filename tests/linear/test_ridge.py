@@ -33,7 +33,13 @@ def test_the_formula(clock):
     wanted = np.linalg.solve(p.T @ p + 4.0 * np.eye(NUM_ITEMS), p.T @ f)
     wanted = degree[:, None] ** -0.3 * wanted * degree**-0.1
     model = PastFuture(
-        regularisation=4.0, past_half_life=8.0, future_half_life=2.0, fit_half_life=20.0, user=0.4, source=0.3, target=0.1
+        regularisation=4.0,
+        past_half_life=8.0,
+        future_half_life=2.0,
+        fit_half_life=20.0,
+        user=0.4,
+        source=0.3,
+        target=0.1,
     ).fit(past, catalogue())
     every = np.arange(NUM_ITEMS, dtype=np.int32)
     np.testing.assert_allclose(model.weights.block(every, every), wanted, atol=1e-5)

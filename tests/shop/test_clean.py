@@ -59,7 +59,8 @@ def test_cancellations_take_back_the_latest_purchases(events):
 
 def products(titles, ids=None, **said):
     ids = ids or [f"{n:05}" for n in range(len(titles))]
-    table = memory(item_id=ids, events=pa.array([1] * len(ids), pa.int64()), title=pa.array(titles, pa.string()))
+    ones = pa.array([1] * len(ids), pa.int64())
+    table = memory(item_id=ids, events=ones, title=pa.array(titles, pa.string()))
     return {row["item_id"] for row in run(clean.non_products(table, CleanSettings(**said)))}
 
 
@@ -67,7 +68,8 @@ def products(titles, ids=None, **said):
     "title",
     [
         *("POSTAGE", "DOTCOM POSTAGE", "CARRIAGE", "Bank Charges", "AMAZON FEE", "CRUK Commission", "Manual"),
-        *("Discount", "SAMPLES", "Adjust bad debt", "Adjustment by john on 26/01/2010 16", "Shipping & Handling Fee"),
+        *("Discount", "SAMPLES", "Adjust bad debt", "Adjustment by john on 26/01/2010 16"),
+        "Shipping & Handling Fee",
         *("Dotcomgiftshop Gift Voucher £20.00", "gift card", "运费补差价", "补差价专用"),
     ],
 )
@@ -78,7 +80,8 @@ def test_services_are_not_products(title):
 @pytest.mark.parametrize(
     "title",
     [
-        *("BOYS PARTY BAG", "POSTAGE STAMP NECKLACE", "GIFT BAG", "MANUAL COFFEE GRINDER", "FEELING STRESSED MUG"),
+        *("BOYS PARTY BAG", "POSTAGE STAMP NECKLACE", "GIFT BAG", "MANUAL COFFEE GRINDER"),
+        "FEELING STRESSED MUG",
         *("SAMPLER KIT", "COFFEE", "TOFFEE", "TEST TUBE VASE", "礼品盒", None),
     ],
 )
@@ -102,7 +105,7 @@ def test_items_without_events_are_judged_too():
     titles = memory(item_id=["a", "b"], title=["Mug", None])
     events = memory(item_id=["a", "a", "c"], reason=pa.array([None, "no user", None], pa.string()))
     rows = sorted(run(clean.item_table(events, titles)), key=lambda r: r["item_id"])
-    assert [(r["item_id"], r["events"], r["title"]) for r in rows] == [("a", 1, "Mug"), ("b", 0, None), ("c", 1, None)]
+    assert [tuple(r.values()) for r in rows] == [("a", 1, "Mug"), ("b", 0, None), ("c", 1, None)]
     assert {r["events"] for r in run(clean.item_table(None, titles))} == {0}
 
 
@@ -120,7 +123,8 @@ def test_busy_users_are_told_by_their_average_day():
         time=pa.array([1.5] * 30 + [float(n) for n in range(30)] + [1.0] * 50),
         reason=pa.array([None] * 110, pa.string()),
     )
-    assert [(r["user_id"], r["events"], r["days"]) for r in run(clean.busy_users(events, 20))] == [("bot", 30, 1)]
+    busy = run(clean.busy_users(events, 20))
+    assert [(r["user_id"], r["events"], r["days"]) for r in busy] == [("bot", 30, 1)]
 
 
 def values(expression):

@@ -58,7 +58,9 @@ def test_a_small_shop_is_read_whole(tmp_path):
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_data_frames_are_a_shop(kind):
-    events = kind({"用户": [17850.0, 17850.0, float("nan")], "商品编号": ["a", "b", "a"], "订单号": ["1", "1", "2"]})
+    events = kind(
+        {"用户": [17850.0, 17850.0, float("nan")], "商品编号": ["a", "b", "a"], "订单号": ["1", "1", "2"]}
+    )
     items = kind({"sku": ["b", "a"], "商品名称": ["蓝色杯子", "红色 T 恤"], "颜色": ["蓝", "红"]})
     settings = {"events": {"user_id": "用户"}}
     shop = read_shop(settings, frames={"events": events, "items": items})
@@ -159,7 +161,8 @@ def test_a_prefix_that_most_baskets_have_cancels_nothing(tmp_path):
 
 def test_kinds_carry_weights_and_refunds_are_returns(tmp_path):
     head = "user_id,item_id,event,timestamp\n"
-    text = "u,a,view,1\nu,a,Purchase,2\nu,b,purchase,3\nu,b,refund,4\nu,c,cart,5\nu,c,remove_from_cart,6\nv,d,hover,7\n"
+    text = "u,a,view,1\nu,a,Purchase,2\nu,b,purchase,3\nu,b,refund,4\nu,c,cart,5\nu,c,remove_from_cart,6\n"
+    text += "v,d,hover,7\n"
     settings = csv(tmp_path, text, head)
     settings["events"]["weights"] = {"cart": 2.0}
     shop = read_shop(settings)
@@ -173,11 +176,12 @@ def test_kinds_carry_weights_and_refunds_are_returns(tmp_path):
 
 
 def test_equal_events_are_one(tmp_path):
-    shop = read_shop(csv(tmp_path, "u,a,1,2024-01-01,1,1\nu,a,1,2024-01-01,2,1\nu,a,1,2024-01-01,2,1\nv,b,2,2024-01-01,1,1\n"))
+    copy = "u,a,1,2024-01-01,2,1\n"
+    shop = read_shop(csv(tmp_path, f"u,a,1,2024-01-01,1,1\n{copy}{copy}v,b,2,2024-01-01,1,1\n"))
     assert shop.history.num_events == 2
     assert shop.check.merged == 2
     assert shop.check.sources[0].copies == 1
-    dropping = csv(tmp_path, "u,a,1,2024-01-01,2,1\nu,a,1,2024-01-01,2,1\n") | {"clean": {"drop_duplicates": True}}
+    dropping = csv(tmp_path, copy + copy) | {"clean": {"drop_duplicates": True}}
     assert gone(read_shop(dropping)) == {("events", "exact copy of a row"): 1}
 
 
@@ -191,7 +195,8 @@ def test_bad_prices_are_dropped_or_kept_as_said(tmp_path):
 
 def test_items_not_in_the_catalogue_are_kept_or_dropped_as_said(tmp_path):
     (tmp_path / "items.csv").write_text("id,name\n8,Cup\n007,Tea\n5,Jam\n8,Cup again\n,Nothing\n")
-    settings = csv(tmp_path, ROWS) | {"items": {"path": str(tmp_path / "items.csv")}, "clean": {"max_dropped": 0.5}}
+    items = {"path": str(tmp_path / "items.csv")}
+    settings = csv(tmp_path, ROWS) | {"items": items, "clean": {"max_dropped": 0.5}}
     shop = read_shop(settings)
     assert shop.catalogue.ids.array.to_pylist() == ["8", "007", "5", "9"]
     assert shop.catalogue.titles() == ["Cup", "Tea", "Jam", "9"]

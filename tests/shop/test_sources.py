@@ -13,7 +13,7 @@ from shelfspace.shop.sources import read_source
 from shelfspace.shop.workbench import workbench
 
 
-@pytest.fixture()
+@pytest.fixture
 def bench():
     with workbench("500MB") as opened:
         yield opened
@@ -143,7 +143,10 @@ def test_a_glob_reads_what_it_names(bench, tmp_path):
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_data_frames_come_by_the_arrow_stream(bench, kind):
     source = read(bench, None, frame=kind({"商品": ["007", "b"], "n": [1.5, None]}))
-    assert rows_of(bench, source) == [{"商品": "007", "n": 1.5}, {"商品": "b", "n": None}] or kind is pd.DataFrame
+    assert (
+        rows_of(bench, source) == [{"商品": "007", "n": 1.5}, {"商品": "b", "n": None}]
+        or kind is pd.DataFrame
+    )
     assert source.rows == 2
 
 
@@ -164,7 +167,8 @@ def test_a_table_behind_an_address_is_read_as_text(bench, tmp_path):
     engine = sqlalchemy.create_engine(address)
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("CREATE TABLE orders (item TEXT, customer REAL, name TEXT)"))
-        connection.execute(sqlalchemy.text("INSERT INTO orders VALUES ('007', 17850.0, '名'), ('8', NULL, NULL)"))
+        values = "('007', 17850.0, '名'), ('8', NULL, NULL)"
+        connection.execute(sqlalchemy.text(f"INSERT INTO orders VALUES {values}"))
     engine.dispose()
     source = read(bench, address, table="orders")
     assert rows_of(bench, source) == [
