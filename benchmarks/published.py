@@ -95,8 +95,8 @@ SETS = {
         share=0.2,
         models={
             "popularity": {"half_life": INF, "trend": 0.0},
-            "item_knn": {"source": 0.7, "user": 0.75, "target": 0.3, "neighbours": 2000, "max_length": 0},
-            "low_rank": {"neighbours": 2000},
+            "item_knn": {"source": 0.7, "user": 0.75, "target": 0.3, "neighbours": 1000, "max_length": 0},
+            "low_rank": {"regularisation": 0.1, "tail": 0.0, "target": -0.2, "neighbours": 1},
         },
         blends={"behaviour": ("popularity", "item_knn", "low_rank")},
     ),
@@ -109,19 +109,32 @@ SETS = {
         protocols=("time", "time-any"),
         metrics=("ndcg@10", "recall@10"),
         models={
-            "popularity": {"half_life": 7.0, "trend": 0.5},
-            "repeat": {},
+            "popularity": {"half_life": 3.5, "trend": 0.27, "once": False},
+            "repeat": {"half_life": 100.0, "saturation": 0.78, "loyalty": 0.25, "period": 0.0},
             "item_knn": {
                 "source": 0.35, "user": 1.0, "target": 0.3, "gap_half_life": INF, "back": 1.0,
-                "fit_half_life": 12.0, "history_half_life": 100.0, "max_length": 1000,
+                "fit_half_life": 30.0, "history_half_life": 100.0, "max_length": 1000, "trend": 0.9,
             },
-            "ease": {"regularisation": 30.0, "fit_half_life": 20.0, "user": 0.2, "history_half_life": 60.0},
-            "past_future": {"fit_half_life": 20.0},
-            "content": {},
+            "ease": {
+                "regularisation": 30.0, "fit_half_life": 27.0, "user": 0.23, "history_half_life": 500.0,
+                "trend": 0.93, "trend_half_life": 8.9, "trend_long_half_life": 120.0,
+            },
+            "past_future": {
+                "regularisation": 64.0, "past_half_life": 92.0, "future_half_life": 0.25, "fit_half_life": 40.0,
+                "user": 0.3, "source": 0.3, "target": 0.0, "history_half_life": 130.0,
+                "trend": 1.05, "trend_half_life": 8.4, "trend_long_half_life": 67.0,
+            },
+            "low_rank": {
+                "fit_half_life": 30.0, "history_half_life": 100.0, "target": -0.3, "regularisation": 0.1,
+                "trend": 0.9, "trend_half_life": 8.0, "trend_long_half_life": 90.0,
+            },
+            "content": {"history_half_life": 750.0, "popular": 0.3, "sharpness": 0.9},
         },
         blends={
-            "behaviour": ("popularity", "repeat", "item_knn", "ease", "past_future"),
-            "with_content": ("popularity", "repeat", "item_knn", "ease", "past_future", "content"),
+            "behaviour": ("popularity", "repeat", "item_knn", "ease", "past_future", "low_rank"),
+            "with_content": (
+                "popularity", "repeat", "item_knn", "ease", "past_future", "low_rank", "content",
+            ),
         },
     ),
 }

@@ -1,10 +1,10 @@
 """Shelfspace: one vector space for a shop, learnt from the data the shop already has.
 
-    import shelfspace as ss
+import shelfspace as ss
 
-    space = ss.train("shop.toml", out="runs/shop")
-    space.similar("sku-42", k=5).to_frame()
-    space.recommend("user-7", where="price<20")
+space = ss.train("shop.toml", out="runs/shop")
+space.similar("sku-42", k=5).to_frame()
+space.recommend("user-7", where="price<20")
 """
 
 import importlib

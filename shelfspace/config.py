@@ -41,7 +41,7 @@ Search = Range | Choice
 
 def search_space(part: type) -> dict[str, Search]:
     """Return the settings of a part that validation may choose, with where to look."""
-    hints = get_type_hints(part.__init__, include_extras=True)
+    hints = _hints(part)
     found = {}
     for name in _settings(part):
         marks = [m for m in getattr(hints.get(name), "__metadata__", ()) if isinstance(m, Range | Choice)]
@@ -68,7 +68,9 @@ def build(table: Mapping[str, type], section: Mapping[str, Any], *given: Any, pa
         raise ConfigError(f"[{path}] needs use = one of {sorted(table)}")
     part = _stranger(name, path) if ":" in name else table.get(name)
     if part is None:
-        raise ConfigError(f"[{path}] use = {name!r} is unknown{did_you_mean(name, table)}; known: {sorted(table)}")
+        raise ConfigError(
+            f"[{path}] use = {name!r} is unknown{did_you_mean(name, table)}; known: {sorted(table)}"
+        )
     return part(*given, **checked(part, settings, path))
 
 
@@ -78,7 +80,7 @@ def checked(part: type, settings: Mapping[str, Any], path: str) -> Table:
     Raises:
         ConfigError: naming the key, with the nearest spelling or the type that was wanted.
     """
-    parameters, hints = _settings(part), get_type_hints(part.__init__, include_extras=True)
+    parameters, hints = _settings(part), _hints(part)
     good: Table = {}
     for key, value in settings.items():
         if key not in parameters:
@@ -86,7 +88,9 @@ def checked(part: type, settings: Mapping[str, Any], path: str) -> Table:
                 f"[{path}] has no setting {key!r}{did_you_mean(key, parameters)}; known: {sorted(parameters)}"
             )
         try:
-            good[key] = pydantic.TypeAdapter(hints[key]).validate_python(value, strict=not isinstance(value, list))
+            good[key] = pydantic.TypeAdapter(hints[key]).validate_python(
+                value, strict=not isinstance(value, list)
+            )
         except pydantic.ValidationError as problem:
             first = problem.errors()[0]
             raise ConfigError(f"[{path}] {key} = {value!r}: {first['msg'].lower()}") from None
@@ -161,6 +165,11 @@ def seconds(text: str, path: str) -> float:
 def _settings(part: type) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(part).parameters.values()
     return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _hints(part: type) -> dict[str, Any]:
+    """Return the types of a constructor's arguments, with what is said beside them in `Annotated`."""
+    return get_type_hints(vars(part).get("__init__", part), include_extras=True)
 
 
 def _stranger(name: str, path: str) -> type:

@@ -36,7 +36,13 @@ def fields(ask: Callable[..., Any]) -> list[Field]:
     hints, said = get_type_hints(ask), _described(ask.__doc__ or "")
     _, *parameters = inspect.signature(ask).parameters.values()
     found = [
-        Field(p.name, hints[p.name], p.default, said.get(p.name, ""), p.kind is not inspect.Parameter.KEYWORD_ONLY)
+        Field(
+            p.name,
+            hints[p.name],
+            p.default,
+            said.get(p.name, ""),
+            p.kind is not inspect.Parameter.KEYWORD_ONLY,
+        )
         for p in parameters
     ]
     if sum(f.is_subject for f in found) > 1:

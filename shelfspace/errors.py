@@ -1,16 +1,16 @@
 """Everything that shelfspace raises on purpose.
 
-    ShelfspaceError
-    ├── InputError                what was given cannot be used as it is        exit code 2
-    │   ├── ConfigError           a setting is unknown, mistyped or missing
-    │   ├── DataError             a file, column or row is not what it must be
-    │   ├── UnknownIdError        an item or user that the space does not know
-    │   ├── FilterError           a `where` that cannot be read
-    │   ├── MissingExtraError     an optional dependency is not installed
-    │   └── SpaceError            a run folder is missing, damaged or of another format
-    └── JobError                  a job that started and could not be finished   exit code 1
-        ├── DirtyDataError        more rows were quarantined than is allowed
-        └── GateError             the new space is worse than a plain baseline
+ShelfspaceError
+├── InputError                what was given cannot be used as it is        exit code 2
+│   ├── ConfigError           a setting is unknown, mistyped or missing
+│   ├── DataError             a file, column or row is not what it must be
+│   ├── UnknownIdError        an item or user that the space does not know
+│   ├── FilterError           a `where` that cannot be read
+│   ├── MissingExtraError     an optional dependency is not installed
+│   └── SpaceError            a run folder is missing, damaged or of another format
+└── JobError                  a job that started and could not be finished   exit code 1
+    ├── DirtyDataError        more rows were quarantined than is allowed
+    └── GateError             the new space is worse than a plain baseline
 """
 
 import difflib

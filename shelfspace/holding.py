@@ -1,8 +1,8 @@
 """What a trained space holds, and how it lies on disk. It holds; tasks ask.
 
-    RUN/current            names N, replaced atomically
-    RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
-                           blend.json  linear.npz  history.npz  index/
+RUN/current            names N, replaced atomically
+RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
+                       blend.json  linear.npz  history.npz  index/
 """
 
 import json
@@ -122,7 +122,11 @@ def _write(space: Holding, folder: Path) -> None:
     _replace(folder / "space.json", json.dumps(about, indent=1))
     items = pa.table(
         {name: catalogue.table[name] for name in catalogue.table.column_names}
-        | {"item_id": catalogue.ids.array, "first_seen": catalogue.first_seen, "duplicates": catalogue.duplicates}
+        | {
+            "item_id": catalogue.ids.array,
+            "first_seen": catalogue.first_seen,
+            "duplicates": catalogue.duplicates,
+        }
     )
     pq.write_table(items, folder / "items.parquet", compression="zstd")
     pq.write_table(pa.table({"user_id": space.users.array}), folder / "ids.parquet", compression="zstd")
@@ -178,7 +182,9 @@ def _read(folder: Path) -> dict[str, Any]:
         )
     with _reading(folder / "linear.npz"):
         blend = Blend(
-            retrievers={name: _restored(name, section, learnt) for name, section in mix["retrievers"].items()},
+            retrievers={
+                name: _restored(name, section, learnt) for name, section in mix["retrievers"].items()
+            },
             scales=mix["scales"],
             weights=mix["weights"],
             num_candidates=mix["num_candidates"],
@@ -207,7 +213,7 @@ def _use(part: object) -> str:
     return names[0] if names else f"{type(part).__module__}:{type(part).__qualname__}"
 
 
-def _arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -224,7 +230,15 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as problem:
         raise SpaceError(f"{problem.filename or path} is missing; the space is not whole") from None
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException) as problem:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        pa.ArrowException,
+    ) as problem:
         raise SpaceError(f"{path} is damaged: {problem}") from None
     except InputError as problem:
         raise SpaceError(f"{path}: {problem}") from None

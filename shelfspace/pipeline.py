@@ -19,13 +19,7 @@ from shelfspace.evaluation import choosing
 from shelfspace.evaluation.card import write_card
 from shelfspace.evaluation.choosing import Chosen, Model, Told
 from shelfspace.evaluation.gate import Gate, Measured, judge
-from shelfspace.evaluation.leaks import (
-    Leak,
-    future_knowledge,
-    near_duplicate_listings,
-    shuffled_times,
-    training_on_test,
-)
+from shelfspace.evaluation.leaks import LEAKS, Leak, find_leaks
 from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.report import Neighbours, write_report
@@ -110,7 +104,8 @@ class Plan:
         """
         settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *_SECTIONS])
         parts = {
-            name: part(**settings.checked(part, table.get(name, {}), name)) for name, part in _SECTIONS.items()
+            name: part(**settings.checked(part, table.get(name, {}), name))
+            for name, part in _SECTIONS.items()
         }
         models = choosing.models_of(table.get("linear", {}))
         known = [model.name for model in models]
@@ -123,7 +118,9 @@ class Plan:
         evaluation.ks = sorted({*evaluation.ks, k})
         if evaluation.protocol is not None and evaluation.protocol not in PROTOCOLS:
             near = did_you_mean(evaluation.protocol, PROTOCOLS)
-            raise ConfigError(f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}")
+            raise ConfigError(
+                f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}"
+            )
         return cls(table, models, parts["evaluation"], parts["training"], parts["blend"], parts["index"])
 
 
@@ -242,7 +239,9 @@ def evaluate(
 def _loaded(config: Source | None, sets: Sequence[str], frames: Mapping[str, Any]) -> settings.Table:
     """Read the settings; a folder is read for its standard names, data frames need no path."""
     if config is None and not frames:
-        raise ConfigError("there is nothing to read: give a settings file, a folder, or events= as a data frame")
+        raise ConfigError(
+            "there is nothing to read: give a settings file, a folder, or events= as a data frame"
+        )
     if isinstance(config, str | Path) and Path(config).is_dir():
         config = folder_config(config)
     given = settings.load(config if config is not None else {}, sets=sets)
@@ -263,7 +262,9 @@ def _read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | 
         quarantine = out / "quarantine.parquet"
     shop = read_shop(plan.table, frames=frames, quarantine=quarantine)
     if out is not None:
-        (out / "check.json").write_text(json.dumps(shop.check.to_json(), ensure_ascii=False, indent=1), "utf-8")
+        (out / "check.json").write_text(
+            json.dumps(shop.check.to_json(), ensure_ascii=False, indent=1), "utf-8"
+        )
         write_page(shop.check, out / "check.html")
     return shop
 
@@ -295,9 +296,7 @@ def _decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None)
     return chosen, _measured(plan, shop, tests, chosen, told)
 
 
-def _measured(
-    plan: Plan, shop: Shop, tests: Mapping[Mode, Cases], chosen: Chosen, told: Told | None
-) -> Gate:
+def _measured(plan: Plan, shop: Shop, tests: Mapping[Mode, Cases], chosen: Chosen, told: Told | None) -> Gate:
     fit = tests["new"].fit
     fitted = choosing.fit_all(plan.models, chosen.settings, fit, shop.catalogue, told=told)
     blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
@@ -322,6 +321,7 @@ def _measured(
         baselines=plan.evaluation.baselines,
         headline=plan.evaluation.metric,
         leaks=_leaks(tests["new"], fitted, shop),
+        looked_for=LEAKS,
         vectors=_vectors_of(fitted),
         seed=plan.training.seed,
     )
@@ -334,12 +334,8 @@ def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np
 def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Leak]:
     """Look for every leak; of the models, those that are cheap to fit twice stand for what all were given."""
     cheap = {name: part for name, part in fitted.items() if isinstance(part, Popularity | ContentKNN)}
-    return [
-        *training_on_test(cases, dict.fromkeys(fitted, cases.fit)),
-        *near_duplicate_listings(cases, shop.catalogue.duplicates),
-        *future_knowledge(cases, cheap, shop.catalogue),
-        *shuffled_times(shop.history),
-    ]
+    given = dict.fromkeys(fitted, cases.fit)
+    return find_leaks(cases, history=shop.history, catalogue=shop.catalogue, fitted=given, parts=cheap)
 
 
 def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
@@ -421,7 +417,10 @@ def _filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
     table["training"]["tune_weights"] = False
     table["evaluation"]["protocol"] = plan.evaluation.protocol or possible_protocols(shop)[0]
     table["linear"] = {
-        model.name: {"use": model.section["use"], **settings.settings_of(model.make(chosen.settings[model.name]))}
+        model.name: {
+            "use": model.section["use"],
+            **settings.settings_of(model.make(chosen.settings[model.name])),
+        }
         for model in plan.models
     }
     if len(chosen.kinds) > 1 and "events" in table:
@@ -437,7 +436,9 @@ def _checkpoint(out: Path, table: settings.Table, *, resume: bool) -> Path:
         before = json.loads(file.read_text("utf-8"))
         differing = _differing(before, json.loads(said))
         if differing:
-            raise ConfigError(f"--resume: {', '.join(differing)} differ from the run that was stopped in {out}")
+            raise ConfigError(
+                f"--resume: {', '.join(differing)} differ from the run that was stopped in {out}"
+            )
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -34,8 +34,8 @@ def write_small_shop(folder: Path, *, seed: int = 0) -> Path:
         when = start + np.timedelta64(int(rng.integers(300 * 24 * 60)), "m")
         fitting = np.flatnonzero(taste_of_item == user % 6)
         size = int(rng.integers(1, 5))
-        for item in rng.choice(fitting, size, replace=False, p=_zipf(len(fitting))):
-            lines.append(f"B{n};user-{user};{items[item]};{when};1;{5 + item % 30}")
+        chosen = rng.choice(fitting, size, replace=False, p=_zipf(len(fitting)))
+        lines += [f"B{n};user-{user};{items[item]};{when};1;{5 + item % 30}" for item in chosen]
     lines += [f"C{n};user-1;sku-001;2024-05-01T10:00;-1;6" for n in range(3)]
     lines += ["B1;user-1;sku-001;yesterday;1;6", "B2;user-1;;2024-05-01T10:00;1;6"]
     (folder / "umsatz.csv").write_text("\n".join(lines) + "\n", "utf-8")

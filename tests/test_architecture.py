@@ -12,7 +12,12 @@ REPOSITORY = PACKAGE.parent
 
 
 def test_a_room_imports_only_from_the_rooms_above_it():
-    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as c; c()",
+        "--no-cache",
+    ]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -21,7 +26,9 @@ def test_no_room_is_missing_from_the_contract():
     contract = (REPOSITORY / "pyproject.toml").read_text("utf-8")
     for entry in PACKAGE.iterdir():
         if (entry.suffix == ".py" or (entry / "__init__.py").is_file()) and entry.stem != "__init__":
-            assert f'"shelfspace.{entry.stem}"' in contract or f"shelfspace.{entry.stem} |" in contract, entry.stem
+            assert f'"shelfspace.{entry.stem}"' in contract or f"shelfspace.{entry.stem} |" in contract, (
+                entry.stem
+            )
 
 
 def test_there_is_no_drawer_for_odds_and_ends():

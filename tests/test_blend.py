@@ -22,7 +22,9 @@ class Fixed:
         return self.table[: len(queries)]
 
     def reasons(self, query, items):
-        return [[Reason(0, float(self.table[0, i]) / 2), Reason(-1, float(self.table[0, i]) / 2)] for i in items]
+        return [
+            [Reason(0, float(self.table[0, i]) / 2), Reason(-1, float(self.table[0, i]) / 2)] for i in items
+        ]
 
 
 QUERY = History.of([0], [0], num_users=1, num_items=4)
@@ -30,28 +32,36 @@ QUERY = History.of([0], [0], num_users=1, num_items=4)
 
 def test_the_union_is_scored_by_every_retriever():
     left, right = np.float32([[9, 8, 1, 0]]), np.float32([[0, 1, 5, 4]])
-    blend = Blend({"l": Fixed(left), "r": Fixed(right)}, {"l": 0.5, "r": 2.0}, {"new": {"l": 1.0, "r": 3.0}}, 1)
+    blend = Blend(
+        {"l": Fixed(left), "r": Fixed(right)}, {"l": 0.5, "r": 2.0}, {"new": {"l": 1.0, "r": 3.0}}, 1
+    )
     scores = blend.scores(QUERY, np.ones((1, 4), bool), "new")
     assert scores.tolist() == [[4.5, -np.inf, 30.5, -np.inf]]
 
 
 def test_only_allowed_items_are_answered_and_a_weight_of_nothing_brings_none():
     table = np.float32([[9, 8, 1, 0]])
-    blend = Blend({"l": Fixed(table), "r": Fixed(-table)}, {"l": 1.0, "r": 1.0}, {"new": {"l": 1.0, "r": 0.0}}, 10)
+    blend = Blend(
+        {"l": Fixed(table), "r": Fixed(-table)}, {"l": 1.0, "r": 1.0}, {"new": {"l": 1.0, "r": 0.0}}, 10
+    )
     scores = blend.scores(QUERY, np.array([[False, True, True, True]]), "new")
     assert scores.tolist() == [[-np.inf, 8, 1, -np.inf]], "an item that scores 0 is no candidate"
 
 
 def test_reasons_sum_to_the_score():
     table = np.float32([[9, 8, 1, 3]])
-    blend = Blend({"l": Fixed(table), "r": Fixed(table**2)}, {"l": 0.1, "r": 0.2}, {"any": {"l": 0.7, "r": 0.4}})
+    blend = Blend(
+        {"l": Fixed(table), "r": Fixed(table**2)}, {"l": 0.1, "r": 0.2}, {"any": {"l": 0.7, "r": 0.4}}
+    )
     scores = blend.scores(QUERY, np.ones((1, 4), bool), "any")
     for item, parts in zip([1, 3], blend.reasons(QUERY, np.int32([1, 3]), "any"), strict=True):
         assert sum(p.amount for p in parts) == pytest.approx(scores[0, item], rel=1e-6)
         assert {p.retriever for p in parts} == {"l", "r"}
 
 
-@given(st.lists(st.lists(st.integers(-2, 4), min_size=6, max_size=6), min_size=1, max_size=4), st.integers(1, 6))
+@given(
+    st.lists(st.lists(st.integers(-2, 4), min_size=6, max_size=6), min_size=1, max_size=4), st.integers(1, 6)
+)
 def test_candidates_do_not_depend_on_the_order_of_items(rows, num_candidates):
     scores = np.float32(rows)
     order = np.random.default_rng(0).permutation(6)

@@ -27,7 +27,10 @@ def test_a_section_is_the_constructors_arguments():
 
 
 def test_what_is_tuned_stands_in_the_signature():
-    assert config.search_space(Part) == {"rate": config.Range(0.1, 10, log=True), "kind": config.Choice(("a", "b"))}
+    assert config.search_space(Part) == {
+        "rate": config.Range(0.1, 10, log=True),
+        "kind": config.Choice(("a", "b")),
+    }
 
 
 @pytest.mark.parametrize(

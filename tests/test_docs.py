@@ -40,13 +40,17 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     settings = synthetic(folder, num_events=12_000, num_users=400, num_items=200, num_clusters=6, seed=1)
     with settings.open("a", encoding="utf-8") as file:
-        file.write('\n[training]\nmax_trials = 1\n')
-    (folder / "orders.csv").write_text("Bon,Kunde,Artikel,Zeit\n" + "".join(
-        f"{n // 3},{n % 47},{(n * n) % 31},2024-{1 + n // 100:02}-{1 + n % 28:02}\n" for n in range(1200)
-    ), "utf-8")
-    (folder / "products.csv").write_text("Artikel,Bezeichnung,Preis\n" + "".join(
-        f"{n},Tasse {n},{n + 1}.50\n" for n in range(31)
-    ), "utf-8")
+        file.write("\n[training]\nmax_trials = 1\n")
+    (folder / "orders.csv").write_text(
+        "Bon,Kunde,Artikel,Zeit\n"
+        + "".join(
+            f"{n // 3},{n % 47},{(n * n) % 31},2024-{1 + n // 100:02}-{1 + n % 28:02}\n" for n in range(1200)
+        ),
+        "utf-8",
+    )
+    (folder / "products.csv").write_text(
+        "Artikel,Bezeichnung,Preis\n" + "".join(f"{n},Tasse {n},{n + 1}.50\n" for n in range(31)), "utf-8"
+    )
     return folder
 
 

@@ -44,7 +44,8 @@ def test_there_is_no_pickle_in_a_run(run: Path):
 
 
 @pytest.mark.parametrize(
-    "name", ["space.json", "items.parquet", "ids.parquet", "vectors.npy", "blend.json", "linear.npz", "history.npz"]
+    "name",
+    ["space.json", "items.parquet", "ids.parquet", "vectors.npy", "blend.json", "linear.npz", "history.npz"],
 )
 @pytest.mark.parametrize("harm", ["missing", "cut short", "overwritten"])
 def test_a_damaged_file_is_named(run: Path, name: str, harm: str):

@@ -122,7 +122,9 @@ def test_evaluate_measures_a_run_under_another_protocol(small_run: Path, tmp_pat
         ss.evaluate(tmp_path / "nowhere")
 
 
-def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(small_shop: Path, small_run: Path, tmp_path: Path):
+def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(
+    small_shop: Path, small_run: Path, tmp_path: Path
+):
     """A blend of popularity alone loses to the kNN kernel on a shop of tastes."""
     run = tmp_path / "run"
     shutil.copytree(small_run, run)
@@ -148,8 +150,14 @@ def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(small_shop: 
         ({"blend": {"models": ["itemknn"]}}, ConfigError, "did you mean 'item_knn'"),
     ],
 )
-def test_a_mistake_in_the_settings_is_told_before_anything_is_read(small_shop: Path, settings, error, word, tmp_path):
-    sets = [f"{a}.{b}={json.dumps(c)}" if not isinstance(c, dict) else "" for a, v in settings.items() for b, c in v.items()]
+def test_a_mistake_in_the_settings_is_told_before_anything_is_read(
+    small_shop: Path, settings, error, word, tmp_path
+):
+    sets = [
+        f"{a}.{b}={json.dumps(c)}" if not isinstance(c, dict) else ""
+        for a, v in settings.items()
+        for b, c in v.items()
+    ]
     if all(sets) and sets:
         with pytest.raises(error, match=word):
             ss.train(small_shop, sets=sets, out=tmp_path / "run")

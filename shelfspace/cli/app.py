@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 from shelfspace import config, pipeline
 from shelfspace.cli import asking, screen, tables
 from shelfspace.errors import GateError, ShelfspaceError
+from shelfspace.evaluation.choosing import Told
 from shelfspace.shop import demo as demo_shops
 from shelfspace.space import Space
 from shelfspace.tasks import TASKS
@@ -26,8 +27,12 @@ app = typer.Typer(
 )
 
 CONFIG = Annotated[Path, typer.Argument(help="a settings file, or a folder with events.csv, items.parquet …")]
-SET = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, read after the file; repeatable")]
-STRICT = Annotated[bool, typer.Option("--strict", help="exit 1 when the space is worse than the best baseline")]
+SET = Annotated[
+    list[str] | None, typer.Option("--set", help="section.key=value, read after the file; repeatable")
+]
+STRICT = Annotated[
+    bool, typer.Option("--strict", help="exit 1 when the space is worse than the best baseline")
+]
 JSON = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -121,7 +126,7 @@ def main() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[pipeline.Told]:
+def _told() -> Iterator[Told]:
     """Show what a long job is doing, and the time it has left."""
     with screen.progress() as bar:
         yield _Bar(bar)

@@ -39,7 +39,9 @@ def command(name: str, task: Task) -> Callable[..., None]:
         settings = {f.name: _parsed(space, f, given[f.name]) for f in asked if not f.is_subject}
         if everyone:
             if subjects or to is None:
-                raise InputError(f"--all answers for every {subject.name}: name none, and give --to FILE.parquet")
+                raise InputError(
+                    f"--all answers for every {subject.name}: name none, and give --to FILE.parquet"
+                )
             _write_everyone(space, task, to, settings)
             return
         if not subjects and subject.required:
@@ -54,7 +56,11 @@ def command(name: str, task: Task) -> Callable[..., None]:
                 screen.say(f"note: {note}")
 
     parameters = [_parameter("run", RUN), *(_parameter(*_option(f)) for f in asked)]
-    parameters += [_parameter("everyone", ALL, False), _parameter("to", TO, None), _parameter("as_json", JSON, False)]
+    parameters += [
+        _parameter("everyone", ALL, False),
+        _parameter("to", TO, None),
+        _parameter("as_json", JSON, False),
+    ]
     run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run_command.__annotations__ = {p.name: p.annotation for p in parameters}
     run_command.__name__ = name
@@ -77,7 +83,9 @@ def _option(field: doors.Field) -> tuple[str, Any, Any]:
 
 
 def _many(annotation: Any) -> bool:
-    return any(isinstance(get_origin(a), type) and issubclass(get_origin(a), Sequence) for a in get_args(annotation))
+    return any(
+        isinstance(get_origin(a), type) and issubclass(get_origin(a), Sequence) for a in get_args(annotation)
+    )
 
 
 def _parsed(space: Space, field: doors.Field, value: Any) -> Any:
@@ -122,7 +130,9 @@ def _write(answers: Iterator[Hits] | list[Hits], to: Path) -> int:
         for hits in answers:
             rows += len(hits)
             if kind == ".json":
-                file.writelines(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in hits.table.to_pylist())
+                file.writelines(
+                    json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in hits.table.to_pylist()
+                )
                 continue
             table = _flat(hits) if kind == ".csv" else hits.table
             if writer is None:

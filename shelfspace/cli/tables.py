@@ -17,7 +17,9 @@ def metrics(found: Mapping[str, Any]) -> RenderableType:
     for protocol, about in found["protocols"].items():
         rows = sorted(found[protocol].items(), key=lambda row: -(row[1][headline]["value"] or 0.0))
         names = [headline, *(m for m in _shown(headline) if m in rows[0][1])]
-        table = Table(title=f"{protocol}: {about['cases']:,} cases", title_justify="left", header_style="bold")
+        table = Table(
+            title=f"{protocol}: {about['cases']:,} cases", title_justify="left", header_style="bold"
+        )
         table.add_column("model")
         for name in names:
             table.add_column(name, justify="right")

@@ -17,14 +17,23 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         chosen: what validation chose.
     """
     headline, verdict = str(metrics["headline"]), metrics["verdict"]
-    lines = ["# Card of this space", "", f"**{verdict['outcome']}**: {verdict['text']}", "", "## Made from", ""]
+    lines = [
+        "# Card of this space",
+        "",
+        f"**{verdict['outcome']}**: {verdict['text']}",
+        "",
+        "## Made from",
+        "",
+    ]
     lines += [f"- {name}: {count:,}" for name, count in counts.items()]
     for protocol, about in metrics["protocols"].items():
         lines += ["", f"## {protocol}", "", f"{about['text']} {about['note']}".strip(), ""]
         lines += [f"{about['cases']:,} cases; {headline} with 95 % intervals over users.", ""]
         rows = sorted(metrics[protocol].items(), key=lambda row: -(row[1][headline]["value"] or 0.0))
         lines += [f"| model | {headline} | interval |", "|---|---|---|"]
-        lines += [f"| {name} | {_number(m[headline]['value'])} | {_interval(m[headline])} |" for name, m in rows]
+        lines += [
+            f"| {name} | {_number(m[headline]['value'])} | {_interval(m[headline])} |" for name, m in rows
+        ]
     lines += ["", "## The blend", ""]
     for mode, mix in chosen.mixes.items():
         what = {"new": "items new to the user", "any": "any item, repeats included"}[mode]

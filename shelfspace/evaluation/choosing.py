@@ -80,9 +80,13 @@ def models_of(sections: Mapping[str, Any]) -> list[Model]:
         if section is False:
             continue
         if not isinstance(section, Mapping):
-            raise ConfigError(f"linear.{name} = {section!r}: write a section [linear.{name}], or false to leave it out")
+            raise ConfigError(
+                f"linear.{name} = {section!r}: write a section [linear.{name}], or false to leave it out"
+            )
         if "use" not in section and name not in RETRIEVERS:
-            raise ConfigError(f"[linear.{name}] is unknown{did_you_mean(name, RETRIEVERS)}; known: {sorted(RETRIEVERS)}")
+            raise ConfigError(
+                f"[linear.{name}] is unknown{did_you_mean(name, RETRIEVERS)}; known: {sorted(RETRIEVERS)}"
+            )
         model = Model(name, {"use": name, **section})
         model.make({})
         models.append(model)
@@ -260,7 +264,11 @@ def _tuned(
 ) -> Search[Any]:
     space = {name: where for name, where in search_space(model.part).items() if name not in model.section}
     if cases.fit.clock != "calendar":
-        space = {name: where for name, where in space.items() if cases.fit.clock == "steps" or "half_life" not in name}
+        space = {
+            name: where
+            for name, where in space.items()
+            if cases.fit.clock == "steps" or "half_life" not in name
+        }
     if not space:
         return Search({}, float("nan"), ())
     sample, history = cases.sample(max_cases, seed=seed), _sampled(cases.fit, max_events, seed)
@@ -303,7 +311,12 @@ def _kept(checkpoint: Path | None, name: str, search: Callable[[], Search[Any]])
     if file.is_file():
         saved = json.loads(file.read_text("utf-8"))
         trials = tuple(
-            Trial(t["settings"], np.nan if t["value"] is None else t["value"], t["seconds"], t.get("failure", ""))
+            Trial(
+                t["settings"],
+                np.nan if t["value"] is None else t["value"],
+                t["seconds"],
+                t.get("failure", ""),
+            )
             for t in saved["trials"]
         )
         return Search(saved["best"], saved["value"], trials)

@@ -72,12 +72,15 @@ def choose_weights(
     first = int(np.argmax(alone))
     weights = np.zeros(len(names))
     weights[first] = 1.0
-    value, steps = alone[first], [{"retriever": names[first], "weight": 1.0, "ndcg": alone[first]}]
+    value = alone[first]
+    steps: list[dict[str, float | str]] = [{"retriever": names[first], "weight": 1.0, "ndcg": value}]
     moved = True
     while moved:
         moved = False
         for r in np.argsort(alone)[::-1]:
-            rest = np.tensordot(np.where(np.arange(len(names)) == r, 0.0, weights), scores, 1).astype(np.float32)
+            rest = np.tensordot(np.where(np.arange(len(names)) == r, 0.0, weights), scores, 1).astype(
+                np.float32
+            )
             tried = [ndcg(rest + np.float32(w) * scores[r]) for w in GRID]
             at = int(np.argmax(tried))
             if tried[at] > value * (1 + LEAST_GAIN):
@@ -114,7 +117,9 @@ def _collect(
     scores = np.full((len(names), len(rows_gains), width), -np.inf, np.float32)
     gains = np.zeros((len(rows_gains), width), np.float32)
     top = np.concatenate(tops, axis=1).mean(axis=1)
-    found = {name: scales.get(name, 1.0 / float(t) if t > 0 else 1.0) for name, t in zip(names, top, strict=True)}
+    found = {
+        name: scales.get(name, 1.0 / float(t) if t > 0 else 1.0) for name, t in zip(names, top, strict=True)
+    }
     factors = np.asarray([found[name] for name in names], np.float32)[:, None]
     for n, (row, gain) in enumerate(zip(rows_scores, rows_gains, strict=True)):
         scores[:, n, : len(gain)] = row * factors

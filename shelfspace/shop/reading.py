@@ -53,8 +53,8 @@ def read_shop(
     """Read, check, clean and number a shop.
 
     Args:
-        settings: the merged settings; of them `events`, `items`, the other tables, `clean`, and of `evaluation`
-            the protocol and the file of held-out events (`test`) of the protocol `split`.
+        settings: the merged settings; of them `events`, `items`, the other tables, `clean`, and of
+            `evaluation` the protocol and the file of held-out events (`test`) of the protocol `split`.
         frames: tables that are DataFrames, by name; anything with the Arrow C stream.
         quarantine: where to write the rows that were not kept, as Parquet; None: they are counted only.
 

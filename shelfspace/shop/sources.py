@@ -1,7 +1,7 @@
 """From a file, a folder, a database or a DataFrame to a table of the workbench, every row accounted for.
 
-What has no types (CSV, JSON lines, adjacency lines, databases) is read as text. Lines that cannot be read go to
-the table `unreadable` with the reason.
+What has no types (CSV, JSON lines, adjacency lines, databases) is read as text. Lines that cannot be read
+go to the table `unreadable` with the reason.
 """
 
 import difflib

@@ -37,9 +37,8 @@ _REASONS = {
 def prepare(bench: Workbench) -> None:
     """Make the table of unreadable lines where there is none yet."""
     bench.duckdb.execute(
-        f'CREATE TABLE IF NOT EXISTS {UNREADABLE} '
-        '("table" VARCHAR, file VARCHAR, "row" BIGINT, reason VARCHAR, ''
-        "line VARCHAR)"
+        f"CREATE TABLE IF NOT EXISTS {UNREADABLE} "
+        '("table" VARCHAR, file VARCHAR, "row" BIGINT, reason VARCHAR, line VARCHAR)'
     )
 
 

@@ -22,6 +22,7 @@ _UNITS = (
     (1e17, "microseconds", 1e6),
 )
 _NANOSECONDS = ("nanoseconds", 1e9)
+_SAMPLE = 200_000
 _ZONE = r"(Z|UTC|[+-]\d{2}:?\d{0,2})$"
 
 
@@ -72,7 +73,7 @@ def recognise(values: ir.Column, pattern: str | None) -> Times:
     """Find out how a column of times is written, from its type and, where that does not say it, its values.
 
     Numbers whose median is below 1e8 are an order, not seconds since 1970 (that would be before 1974), but
-    eight digits that are all dates are dates. One pass over the column.
+    eight digits that are all dates are dates. The first 200,000 values are looked at.
     """
     kind = values.type()
     if kind.is_timestamp() and kind.timezone:
@@ -83,18 +84,20 @@ def recognise(values: ir.Column, pattern: str | None) -> Times:
         )
     if pattern is not None:
         return Times("format", f"text as {pattern!r}, taken as UTC", pattern=pattern)
-    written = text(values)
+    sample = values.as_table().limit(_SAMPLE)
+    seen = sample[values.get_name()]
+    written = text(seen)
     numbers = written.try_cast("float64")
-    digits = written.re_search(r"^(19|20)\d{6}(\.0)?$") & _parsed(written.left(8), "%Y%m%d").notnull()
     moments = written.try_cast(dt.Timestamp(timezone="UTC"))
-    seen = values.as_table().aggregate(
+    digits = written.re_search(r"^(19|20)\d{6}(\.0)?$") & _parsed(written.left(8), "%Y%m%d").notnull()
+    counts = sample.aggregate(
         numbers=numbers.count(),
         digits=digits.sum(),
         moments=moments.count(),
         zoned=(moments.notnull() & written.re_search(_ZONE)).sum(),
         middle=numbers.abs().approx_median(),
     )
-    row = {k: v or 0 for k, v in seen.to_pyarrow().to_pylist()[0].items()}
+    row = {k: v or 0 for k, v in counts.to_pyarrow().to_pylist()[0].items()}
     if row["digits"] and row["digits"] >= 0.99 * row["numbers"] and row["digits"] >= row["moments"]:
         return Times("digits", "dates written YYYYMMDD, taken as UTC", pattern="%Y%m%d")
     if row["numbers"] > row["moments"]:

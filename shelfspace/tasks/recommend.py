@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from shelfspace.blend import Mode
+from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
@@ -107,9 +107,7 @@ def _queries(
 
 
 def _empty(like: History) -> History:
-    return replace(
-        like.of_users(np.zeros(0, np.int64)), indptr=np.zeros(2, np.int64)
-    )
+    return replace(like.of_users(np.zeros(0, np.int64)), indptr=np.zeros(2, np.int64))
 
 
 def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) -> History:
@@ -123,7 +121,9 @@ def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) 
         latest = _time(event.timestamp, asked) if event.timestamp is not None else _next(latest, asked)
         times.append(latest)
         if event.event is not None and event.event not in kinds:
-            raise InputError(f"unknown event {event.event!r}{did_you_mean(event.event, kinds)}; known: {kinds}")
+            raise InputError(
+                f"unknown event {event.event!r}{did_you_mean(event.event, kinds)}; known: {kinds}"
+            )
         kind_rows.append(kinds.index(event.event) if event.event is not None else len(kinds) - 1)
     weights = np.asarray([space.kinds[kinds[row]] for row in kind_rows], np.float32)
     size = asked.num_events + len(given)
@@ -203,14 +203,10 @@ def _shortfall(subject: str, found: int, k: int, allowed: int, seen: Seen) -> st
 
 def _why(space: Holding, query: History, rows: npt.NDArray[np.int32], mode: Mode) -> list[tuple[Why, ...]]:
     ids = space.catalogue.ids
-    answers = []
-    for parts in space.blend.reasons(query, rows, mode):
-        answers.append(
-            tuple(
-                Why(p.retriever, None, None, p.amount)
-                if p.item < 0
-                else Why(p.retriever, ids.text(p.item), space.titles[p.item], p.amount)
-                for p in parts
-            )
-        )
-    return answers
+
+    def said(part: Part) -> Why:
+        if part.item < 0:
+            return Why(part.retriever, None, None, part.amount)
+        return Why(part.retriever, ids.text(part.item), space.titles[part.item], part.amount)
+
+    return [tuple(map(said, parts)) for parts in space.blend.reasons(query, rows, mode)]

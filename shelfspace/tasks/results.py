@@ -11,7 +11,9 @@ from rich.table import Table
 from shelfspace.errors import MissingExtraError
 
 WHY = pa.list_(
-    pa.struct([("part", pa.string()), ("item_id", pa.string()), ("title", pa.string()), ("amount", pa.float32())])
+    pa.struct(
+        [("part", pa.string()), ("item_id", pa.string()), ("title", pa.string()), ("amount", pa.float32())]
+    )
 )
 SCHEMA = pa.schema(
     [

@@ -36,7 +36,9 @@ def similar(
     rows = np.asarray([space.catalogue.ids.row(text) for text in items], dtype=np.int32)
     allowed = where_mask(where, space.catalogue)
     queries = np.asarray(space.vectors[rows], dtype=np.float32)
-    itself = sparse.csr_array((np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(rows), len(allowed)))
+    itself = sparse.csr_array(
+        (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(rows), len(allowed))
+    )
     found, scores = space.index.search(queries, k, allowed=allowed, exclude=itself)
     titles, hits, notes = space.titles, [], []
     for n, row in enumerate(rows):

@@ -72,6 +72,7 @@ def _compare(name: str, sign: str, value: str, catalogue: Catalogue) -> Mask:
             same = _among(name, [value], catalogue)
             return same if sign == "=" else ~same & _true(field.is_valid())
         raise FilterError(f"{name} has no order; write {name}:{value}")
+    operation: dict[str, Callable[..., pa.Array]]
     operation = {"<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal}
     operation |= {"=": pc.equal, "!=": pc.not_equal}
     if pa.types.is_string(field.type):
@@ -94,8 +95,10 @@ def _among(name: str, values: list[str], catalogue: Catalogue) -> Mask:
     if name == "item_id":
         return _true(pc.is_in(field, value_set=pa.array(values, pa.string())))
     if pa.types.is_floating(field.type) or pa.types.is_integer(field.type):
-        masks = [_compare(name, "=", value, catalogue) for value in values]
-        return np.any(masks, axis=0)
+        mask = np.zeros(len(field), bool)
+        for value in values:
+            mask |= _compare(name, "=", value, catalogue)
+        return mask
     return _true(pc.is_in(pc.utf8_lower(field.cast(pa.string())), value_set=wanted))
 
 
@@ -121,14 +124,25 @@ def _grammar() -> pp.ParserElement:
         lambda t: partial(_among, t[0], list(t[1:]))
     )
     bare = name.copy().add_parse_action(lambda t: partial(_holds, t[0]))
-    return pp.infix_notation(
+    grammar: pp.ParserElement = pp.infix_notation(
         comparison | has | among | bare,
         [
             (pp.CaselessKeyword("not"), 1, pp.OpAssoc.RIGHT, _negation),
-            (pp.CaselessKeyword("and"), 2, pp.OpAssoc.LEFT, lambda t: partial(_joined, np.logical_and, t[0][::2])),
-            (pp.CaselessKeyword("or"), 2, pp.OpAssoc.LEFT, lambda t: partial(_joined, np.logical_or, t[0][::2])),
+            (
+                pp.CaselessKeyword("and"),
+                2,
+                pp.OpAssoc.LEFT,
+                lambda t: partial(_joined, np.logical_and, t[0][::2]),
+            ),
+            (
+                pp.CaselessKeyword("or"),
+                2,
+                pp.OpAssoc.LEFT,
+                lambda t: partial(_joined, np.logical_or, t[0][::2]),
+            ),
         ],
     )
+    return grammar
 
 
 def _negation(tokens: pp.ParseResults) -> Condition:

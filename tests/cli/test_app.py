@@ -21,7 +21,11 @@ def test_the_whole_way(small_shop: Path, tmp_path: Path):
     checked = run("check", small_shop, "--out", tmp_path / "check", "--json")
     assert checked.returncode == 0, checked.stderr
     assert json.loads(checked.stdout)
-    assert {p.name for p in (tmp_path / "check").iterdir()} == {"check.html", "check.json", "quarantine.parquet"}
+    assert {p.name for p in (tmp_path / "check").iterdir()} == {
+        "check.html",
+        "check.json",
+        "quarantine.parquet",
+    }
     trained = run("train", small_shop, "--out", out, "--set", "recipe.use=quick")
     assert trained.returncode == 0, trained.stderr
     assert "default" in trained.stdout
@@ -29,7 +33,9 @@ def test_the_whole_way(small_shop: Path, tmp_path: Path):
     assert json.loads(exported.stdout)["rows"] == 121
     assert pq.read_table(tmp_path / "vectors.parquet").column_names == ["item_id", "title", "vector"]
     measured = run("evaluate", out, "--json")
-    assert json.loads(measured.stdout)["time"] == json.loads((out / "metrics.json").read_text("utf-8"))["time"]
+    assert (
+        json.loads(measured.stdout)["time"] == json.loads((out / "metrics.json").read_text("utf-8"))["time"]
+    )
 
 
 def test_similar_and_recommend(small_run: Path):

@@ -74,4 +74,6 @@ def test_the_scale_of_a_model_does_not_matter(problem):
 
 def test_the_same_seed_gives_the_same_weights(problem):
     block, models = problem
-    assert choose_weights(block, models, max_cases=30, seed=3) == choose_weights(block, models, max_cases=30, seed=3)
+    assert choose_weights(block, models, max_cases=30, seed=3) == choose_weights(
+        block, models, max_cases=30, seed=3
+    )

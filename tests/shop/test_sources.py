@@ -184,7 +184,7 @@ def test_a_table_behind_an_address_is_read_as_text(bench, tmp_path):
 def test_addresses_that_lead_nowhere_say_so(bench, tmp_path):
     with pytest.raises(ConfigError, match="unknown"):
         read(bench, "nosuchdb://x", table="t")
-    with pytest.raises(DataError, match="x.db"):
+    with pytest.raises(DataError, match=r"x\.db"):
         read(bench, f"sqlite:///{tmp_path}/none/x.db", table="t")
 
 

@@ -46,7 +46,9 @@ def test_scores_fall_and_ranks_count_up(space):
 
 def test_a_batch_answers_as_one_by_one(space):
     together = space.recommend(["user-1", "user-2", "user-1"], k=5).table.to_pylist()
-    single = [row for user in ("user-1", "user-2", "user-1") for row in space.recommend(user, k=5).table.to_pylist()]
+    single = [
+        row for user in ("user-1", "user-2", "user-1") for row in space.recommend(user, k=5).table.to_pylist()
+    ]
     for left, right in zip(together, single, strict=True):
         assert left["item_id"] == right["item_id"]
         assert left["score"] == pytest.approx(right["score"], rel=1e-5)
@@ -54,7 +56,9 @@ def test_a_batch_answers_as_one_by_one(space):
 
 def test_a_filter_is_hard_and_a_shortfall_is_told(space):
     hits = space.recommend("user-1", k=50, where="price<7 and category:boot")
-    prices = dict(zip(space.catalogue.ids.array.to_pylist(), space.catalogue.table["price"].to_pylist(), strict=True))
+    prices = dict(
+        zip(space.catalogue.ids.array.to_pylist(), space.catalogue.table["price"].to_pylist(), strict=True)
+    )
     assert hits
     assert all(prices[h.item_id] < 7 for h in hits)
     assert f"{len(hits)} of 50" in hits.notes[0]

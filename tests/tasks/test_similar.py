@@ -21,7 +21,9 @@ def test_the_nearest_by_cosine_in_float64(space):
     cosines[row] = -np.inf
     hits = list(space.similar("sku-003", k=7))
     assert [h.score for h in hits] == pytest.approx(np.sort(cosines)[::-1][:7].tolist(), abs=1e-5)
-    assert [cosines[space.catalogue.ids.row(h.item_id)] for h in hits] == pytest.approx([h.score for h in hits], abs=1e-5)
+    assert [cosines[space.catalogue.ids.row(h.item_id)] for h in hits] == pytest.approx(
+        [h.score for h in hits], abs=1e-5
+    )
 
 
 def test_the_blocks_of_a_cosine_sum_to_it(space):
