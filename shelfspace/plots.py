@@ -211,5 +211,5 @@ def _short(value: float, _position: int | None = None) -> str:
     """Return a number as an axis writes it: 1,200 as 1.2k."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:g}{letter}"
+            return f"{value / size:.3g}{letter}"
     return f"{value:g}"

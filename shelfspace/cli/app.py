@@ -2,13 +2,13 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, TaskID
 
 from shelfspace import config, pipeline
 from shelfspace.cli import asking, screen, tables
@@ -129,20 +129,16 @@ def main() -> None:
 def _told() -> Iterator[Told]:
     """Show what a long job is doing, and the time it has left."""
     with screen.progress() as bar:
-        yield _Bar(bar)
+        task = bar.add_task("starting", total=None)
+        begun, said = time.monotonic(), [""]
 
+        def told(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+            if not bar.console.is_terminal and what != said[0]:
+                screen.say(f"{time.monotonic() - begun:6.0f} s  {what}")
+                said[0] = what
 
-class _Bar:
-    """One line of progress for each stage of the job."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-        self._task: TaskID | None = None
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(what, total=total)
-        self._bar.update(self._task, description=what, completed=done, total=total)
+        yield told
 
 
 def _show_metrics(run: Path, as_json: bool) -> None:

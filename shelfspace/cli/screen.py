@@ -43,7 +43,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=_errors,
-        transient=not _errors.is_terminal,
+        transient=True,
     )
 
 

@@ -225,11 +225,11 @@ def _pictures(check: Check) -> dict[str, Markup]:
         made["Rows of events that were not kept"] = plots.bars(
             [g.reason for g in ours], [g.rows for g in ours]
         )
-    for name, counts in (("user", shape.per_user), ("item", shape.per_item)):
+    for name, counts in (("user or session", shape.per_user), ("item", shape.per_item)):
         if len(counts) > 1:
             edges = 2.0 ** np.arange(len(counts) + 1)
             made[f"Events of one {name}"] = plots.histogram(
-                edges, counts, x_label="events", y_label=f"{name}s", log_x=True, log_y=True
+                edges, counts, x_label="events", y_label="how many", log_x=True, log_y=True
             )
     if shape.prices and shape.prices[0] < shape.prices[-1]:
         made["Prices of items"] = _prices(np.asarray(shape.prices))

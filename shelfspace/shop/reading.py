@@ -247,9 +247,8 @@ def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.
     kinds = log.kinds()
     if len(kinds) > _MAX_KINDS:
         raise DataError(
-            f"{log.label} has {len(kinds):,} kinds of events; [events] event must name a column of few "
-            "kinds, such as "
-            "view and purchase"
+            f"{log.label} has {len(kinds):,} kinds of events; [events] event must name a column of few kinds, "
+            "such as view and purchase"
         )
     timed = log.clock == "calendar" and log.has("user_id") and not log.has("session_id", "basket_id")
     gap = config.seconds(log.section.events.session_gap, "events.session_gap") / _SECONDS_A_DAY
