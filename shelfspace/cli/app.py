@@ -3,17 +3,17 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shelfspace import config, pipeline
+import shelfspace
+from shelfspace import config
 from shelfspace.cli import asking, screen, tables
 from shelfspace.errors import GateError, ShelfspaceError
-from shelfspace.evaluation.choosing import Told
 from shelfspace.shop import demo as demo_shops
 from shelfspace.space import Space
 from shelfspace.tasks import TASKS
@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Read everything once and say what is there, what is dropped and why."""
     with screen.working("reading"):
-        found = pipeline.check(source, sets=sets or (), out=out)
+        found = shelfspace.check(source, sets=sets or (), out=out)
     screen.show(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.table())
     screen.say(f"written: {out / 'check.html'}, check.json, quarantine.parquet")
 
@@ -61,7 +61,7 @@ def train(
 ) -> None:
     """Read, tune on validation, measure once on test, fit on everything and write a run folder."""
     with _told() as told:
-        pipeline.train(source, out=out, sets=sets or (), strict=strict, resume=resume, told=told)
+        shelfspace.train(source, out=out, sets=sets or (), strict=strict, resume=resume, told=told)
     _show_metrics(out, as_json)
     screen.say(f"written: {out} (report.html shows it all)")
 
@@ -76,7 +76,7 @@ def evaluate(
 ) -> None:
     """Measure a run's models again, with the settings it chose; under another protocol, if asked."""
     with _told() as told:
-        gate = pipeline.evaluate(run, protocol=protocol, sets=sets or (), told=told)
+        gate = shelfspace.evaluate(run, protocol=protocol, sets=sets or (), told=told)
     screen.show(json.dumps(gate.metrics, ensure_ascii=False) if as_json else tables.metrics(gate.metrics))
     if strict and gate.verdict == "worse":
         raise GateError(gate.text)
@@ -126,7 +126,7 @@ def main() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[Told]:
+def _told() -> Iterator[Callable[[str, int, int], None]]:
     """Show what a long job is doing, and the time it has left."""
     with screen.progress() as bar:
         task = bar.add_task("starting", total=None)
