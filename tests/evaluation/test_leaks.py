@@ -19,6 +19,7 @@ from shelfspace.evaluation.leaks import (
     shuffled_times,
     training_on_test,
 )
+from shelfspace.linear.content import ContentKNN
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -212,3 +213,14 @@ def test_shuffled_times_are_named(shop):
         assert [(leak.name, leak.where) for leak in found] == [(SHUFFLED_TIMES, where)]
     assert not shuffled_times(replace(events, clock="none"))
     assert not shuffled_times(events.keep(np.arange(events.num_events) < 100))
+
+
+def test_newer_listings_that_crowd_out_neighbours_are_no_leak_and_their_words_are(shop, block):
+    titles = pa.array([f"cup number{n % 7} colour{n % 5} {n}" for n in range(len(shop.catalogue))])
+    late = np.arange(len(shop.catalogue)) % 3 == 0
+    first_seen = np.where(late, block.fit.now + 1.0, shop.catalogue.first_seen)
+    catalogue = replace(shop.catalogue, table=pa.table({"title": titles}), first_seen=first_seen)
+    honest = ContentKNN(neighbours=3).fit(block.fit, catalogue)
+    leaky = ContentKNN(neighbours=3).fit(replace(block.fit, now=np.inf), catalogue)
+    found = future_knowledge(block, {"honest": honest, "leaky": leaky}, catalogue)
+    assert [leak.where for leak in found] == ["leaky"]
