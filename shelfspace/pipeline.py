@@ -66,6 +66,7 @@ class Training:
     tune_cases: int = 2_000
     tune_events: int = 2_000_000
     tune_weights: bool = True
+    anonymous: float = 1.0
     seed: int = 0
 
 
@@ -279,7 +280,8 @@ def _decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None)
         plan.models,
         {mode: block.validation for mode, block in blocks.items()},
         shop.catalogue,
-        _kinds(shop),
+        _weights(shop, training.anonymous),
+        _named(shop),
         metric=plan.evaluation.metric,
         budget_seconds=SEARCH_SHARE * settings.seconds(training.budget, "training.budget"),
         max_trials=training.max_trials,
@@ -287,12 +289,14 @@ def _decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None)
         max_events=training.tune_events,
         num_candidates=plan.mixing.num_candidates,
         mixed=plan.mixing.models or None,
-        tune_kinds=training.tune_weights,
+        tune_weights=training.tune_weights,
         seed=training.seed,
         checkpoint=checkpoint,
         told=told,
     )
-    tests = {mode: choosing.reweighted(block.test, chosen.kinds) for mode, block in blocks.items()}
+    tests = {
+        mode: choosing.reweighted(block.test, chosen.weights, _named(shop)) for mode, block in blocks.items()
+    }
     return chosen, _measured(plan, shop, tests, chosen, told)
 
 
@@ -334,6 +338,7 @@ def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np
 def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Leak]:
     """Look for every leak; of the models, those that are cheap to fit twice stand for what all were given."""
     cheap = {name: part for name, part in fitted.items() if isinstance(part, Popularity | ContentKNN)}
+    cases = replace(cases, fit=choosing.learnable(cases.fit))
     given = dict.fromkeys(fitted, cases.fit)
     return find_leaks(cases, history=shop.history, catalogue=shop.catalogue, fitted=given, parts=cheap)
 
@@ -344,7 +349,7 @@ def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | No
 
 def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
     """Fit the models that answer, and the vectors, on all events."""
-    history = choosing.weighed(shop.history, chosen.kinds)
+    history = chosen.weights.of(shop.history, _named(shop))
     if history.clock == "calendar":
         history = replace(history, now=float(history.time.max()))
     models = [m for m in plan.models if m.name in chosen.used or issubclass(m.part, ItemVectors)]
@@ -357,7 +362,7 @@ def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
         catalogue=shop.catalogue,
         users=shop.users,
         history=history,
-        kinds=chosen.kinds,
+        kinds=chosen.weights.kinds,
         vectors=space.vectors,
         blocks=space.blocks,
         index=index,
@@ -366,11 +371,16 @@ def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
     )
 
 
-def _kinds(shop: Shop) -> dict[str, float]:
-    """Return what an event of each kind counts for, as the settings start it."""
+def _named(shop: Shop) -> int:
+    """How many rows are users with a name; in a shop without any, all rows count as that."""
+    return len(shop.users) or shop.history.num_users
+
+
+def _weights(shop: Shop, anonymous: float) -> choosing.Weights:
+    """Return what an event counts for, as the settings start it."""
     weights = np.ones(len(shop.kinds), np.float32)
     weights[shop.history.kind] = shop.history.weight
-    return dict(zip(shop.kinds, weights.tolist(), strict=True))
+    return choosing.Weights(dict(zip(shop.kinds, weights.tolist(), strict=True)), anonymous)
 
 
 def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:
@@ -414,7 +424,7 @@ def _filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
     for name, part in _SECTIONS.items():
         filled = settings.settings_of(part(**table.get(name, {})))
         table[name] = {key: value for key, value in filled.items() if value is not None}
-    table["training"]["tune_weights"] = False
+    table["training"] |= {"tune_weights": False, "anonymous": chosen.weights.anonymous}
     table["evaluation"]["protocol"] = plan.evaluation.protocol or possible_protocols(shop)[0]
     table["linear"] = {
         model.name: {
@@ -423,8 +433,8 @@ def _filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
         }
         for model in plan.models
     }
-    if len(chosen.kinds) > 1 and "events" in table:
-        table["events"]["weights"] = chosen.kinds
+    if len(chosen.weights.kinds) > 1 and "events" in table:
+        table["events"]["weights"] = chosen.weights.kinds
     return table
 
 

@@ -27,7 +27,35 @@ Told = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 KIND_FACTORS = (0.0, 0.1, 0.3, 1.0, 3.0)
-KIND_TRIALS = 12
+ANONYMOUS_FACTORS = (0.0, 0.3, 1.0)
+WEIGHT_TRIALS = 12
+ANONYMOUS = "anonymous"
+"""What a search calls the events of nobody's baskets and sessions; no event kind has this name."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What an event counts for: by its kind, and times `anonymous` where it is nobody's."""
+
+    kinds: dict[str, float]
+    anonymous: float = 1.0
+
+    def times(self, factors: Settings) -> "Weights":
+        """Return the weights with some of them multiplied."""
+        kinds = {kind: weight * float(factors.get(kind, 1.0) or 0.0) for kind, weight in self.kinds.items()}
+        return Weights(kinds, self.anonymous * float(factors.get(ANONYMOUS, 1.0) or 0.0))
+
+    def of(self, history: History, num_named: int) -> History:
+        """Return the history with each event weighed; of its rows the first `num_named` are named users."""
+        kinds = np.asarray(list(self.kinds.values()), np.float32)
+        weight = kinds[history.kind] if len(kinds) > 1 else history.weight.copy()
+        weight[history.indptr[num_named] :] *= np.float32(self.anonymous)
+        return replace(history, weight=weight)
+
+
+def learnable(history: History) -> History:
+    """Return the history with only the events that count for something."""
+    return history.keep(history.weight > 0)
 
 
 @dataclass(frozen=True)
@@ -52,13 +80,13 @@ class Model:
 class Chosen:
     """What validation chose.
 
-    kinds: what an event of each kind counts for;
+    weights: what an event counts for;
     settings: for each model, those that were tuned;
     mixes: the blend's weights by mode;
     searches: what was tried on the way, by model (`event weights` among them where there is more than one kind).
     """
 
-    kinds: dict[str, float]
+    weights: Weights
     settings: dict[str, Settings]
     mixes: dict[Mode, Mix]
     searches: dict[str, Search[Any]] = field(default_factory=dict)
@@ -103,8 +131,8 @@ def fit_all(
     *,
     told: Told | None = None,
 ) -> dict[str, Retriever]:
-    """Fit each model with its chosen settings."""
-    fitted = {}
+    """Fit each model with its chosen settings, on the events that count."""
+    fitted, history = {}, learnable(history)
     for n, model in enumerate(models):
         if told is not None:
             told(f"fitting {model.name}", n, len(models))
@@ -118,7 +146,8 @@ def choose(
     models: Sequence[Model],
     validation: Mapping[Mode, Cases],
     catalogue: Catalogue,
-    kinds: Mapping[str, float],
+    weights: Weights,
+    num_named: int,
     *,
     metric: str = "ndcg@10",
     budget_seconds: float = 180.0,
@@ -127,7 +156,7 @@ def choose(
     max_events: int = 2_000_000,
     num_candidates: int = 100,
     mixed: Sequence[str] | None = None,
-    tune_kinds: bool = True,
+    tune_weights: bool = True,
     seed: int = 0,
     checkpoint: Path | None = None,
     told: Told | None = None,
@@ -142,7 +171,8 @@ def choose(
         models: what to tune.
         validation: the block of each mode; `new` must be there. Blocks of one protocol share what they fit.
         catalogue: the items.
-        kinds: event kinds and the weights to start from.
+        weights: what events count for, to start from.
+        num_named: how many rows of the histories are named users; the others are anonymous.
         metric: what is maximised.
         budget_seconds: wall clock for the searches; the blend's weights come after.
         max_trials: for each model.
@@ -150,21 +180,24 @@ def choose(
         max_events: events fitted in a trial.
         num_candidates: of the blend.
         mixed: the models that may enter the blend; all where None.
-        tune_kinds: choose what event kinds weigh; else they weigh what `kinds` says.
+        tune_weights: choose what events count for; else it is what `weights` says.
         seed: of every draw.
         checkpoint: a folder; a search that is finished is written there, and not made again when it is found there.
         told: progress.
     """
     begun = time.monotonic()
-    weighted, searches = dict(kinds), dict[str, Search[Any]]()
-    if tune_kinds and len(kinds) > 1:
+    searches: dict[str, Search[Any]] = {}
+    space = _weight_space(weights, validation["new"].fit, num_named) if tune_weights else {}
+    if space:
         found = _kept(
             checkpoint,
             "event weights",
-            lambda: _kind_weights(validation["new"], catalogue, kinds, metric, max_cases, max_events, seed),
+            lambda: _weighed(
+                validation["new"], space, weights, num_named, catalogue, metric, max_cases, max_events, seed
+            ),
         )
-        weighted, searches["event weights"] = _times(kinds, found.best), found
-    validation = {mode: reweighted(cases, weighted) for mode, cases in validation.items()}
+        weights, searches["event weights"] = weights.times(found.best), found
+    validation = {mode: reweighted(cases, weights, num_named) for mode, cases in validation.items()}
     settings: dict[str, Settings] = {}
     for n, model in enumerate(models):
         if told is not None:
@@ -187,7 +220,7 @@ def choose(
         mixes[mode] = choose_weights(
             cases, entering, k=k, num_candidates=num_candidates, max_cases=max_cases, scales=scales, seed=seed
         )
-    return Chosen(weighted, settings, mixes, searches)
+    return Chosen(weights, settings, mixes, searches)
 
 
 def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_candidates: int) -> Blend:
@@ -204,51 +237,48 @@ def alone(retriever: Retriever) -> Scorer:
     return lambda queries, allowed: retriever.score(queries)
 
 
-def weighed(history: History, kinds: Mapping[str, float]) -> History:
-    """Return the history with each event weighed by its kind."""
-    if len(kinds) < 2:
-        return history
-    return replace(history, weight=np.asarray(list(kinds.values()), np.float32)[history.kind])
+def reweighted(cases: Cases, weights: Weights, num_named: int) -> Cases:
+    """Return the cases with events weighed; what a case did is never discounted as anonymous."""
+    return replace(cases, fit=weights.of(cases.fit, num_named), queries=weights.of(cases.queries, len(cases)))
 
 
-def reweighted(cases: Cases, kinds: Mapping[str, float]) -> Cases:
-    """Return the cases with events weighed by their kinds."""
-    return replace(cases, fit=weighed(cases.fit, kinds), queries=weighed(cases.queries, kinds))
+def _weight_space(weights: Weights, history: History, num_named: int) -> dict[str, Choice]:
+    """Return what may count for more or less: every kind but the heaviest, and what is anonymous beside named users."""
+    heaviest = max(weights.kinds, key=lambda kind: weights.kinds[kind])
+    space = {kind: Choice(KIND_FACTORS) for kind in weights.kinds if kind != heaviest}
+    if 0 < history.indptr[num_named] < history.num_events:
+        space[ANONYMOUS] = Choice(ANONYMOUS_FACTORS)
+    return space
 
 
-def _kind_weights(
+def _weighed(
     validation: Cases,
+    space: Mapping[str, Choice],
+    weights: Weights,
+    num_named: int,
     catalogue: Catalogue,
-    kinds: Mapping[str, float],
     metric: str,
     max_cases: int,
     max_events: int,
     seed: int,
 ) -> Search[Any]:
-    """Look for what each kind weighs by the item-kNN kernel at its start values; the heaviest kind stays as it is."""
-    heaviest = max(kinds, key=lambda kind: kinds[kind])
+    """Look for what events count for, by the item-kNN kernel at its start values."""
     cases = validation.sample(max_cases, seed=seed)
     history = _sampled(cases.fit, max_events, seed)
 
-    def objective(weights: dict[str, float]) -> float:
-        scorer = alone(ItemKNN().fit(weighed(history, weights), catalogue))
-        return measure(reweighted(cases, weights), {"x": scorer}, ks=_ks(metric))["x"].mean(metric)
+    def objective(tried: Weights) -> float:
+        scorer = alone(ItemKNN().fit(learnable(tried.of(history, num_named)), catalogue))
+        return measure(reweighted(cases, tried, num_named), {"x": scorer}, ks=_ks(metric))["x"].mean(metric)
 
-    space = {kind: Choice(KIND_FACTORS) for kind in kinds if kind != heaviest}
-    start: Settings = dict.fromkeys(space, 1.0)
     return tune(
-        lambda factors: _times(kinds, factors),
+        weights.times,
         space,
         objective,
         budget_seconds=60,
-        max_trials=KIND_TRIALS,
+        max_trials=WEIGHT_TRIALS,
         seed=seed,
-        start=start,
+        start=dict.fromkeys(space, 1.0),
     )
-
-
-def _times(kinds: Mapping[str, float], factors: Settings) -> dict[str, float]:
-    return {kind: weight * float(factors.get(kind, 1.0) or 0.0) for kind, weight in kinds.items()}
 
 
 def _tuned(
@@ -271,7 +301,8 @@ def _tuned(
         }
     if not space:
         return Search({}, float("nan"), ())
-    sample, history = cases.sample(max_cases, seed=seed), _sampled(cases.fit, max_events, seed)
+    sample = cases.sample(max_cases, seed=seed)
+    history = learnable(_sampled(cases.fit, max_events, seed))
 
     def objective(retriever: Retriever) -> float:
         return measure(sample, {"x": alone(retriever)}, ks=_ks(metric))["x"].mean(metric)
