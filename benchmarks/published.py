@@ -68,20 +68,46 @@ SETS = {
         models={
             "popularity": {"half_life": INF, "trend": 0.0},
             "item_knn": {
-                "source": 0.4, "user": 0.2, "target": 0.13, "gap_half_life": 5.0, "back": 0.15,
-                "fit_half_life": INF, "history_half_life": 1.1, "neighbours": 0,
+                "source": 0.4,
+                "user": 0.2,
+                "target": 0.13,
+                "gap_half_life": 5.0,
+                "back": 0.15,
+                "fit_half_life": INF,
+                "history_half_life": 1.1,
+                "neighbours": 0,
             },
-            "low_rank": {"rank": 256, "fit_half_life": 10.0, "history_half_life": 2.0, "tail": 0.0, "neighbours": 1},
-            "ease": {"regularisation": 30.0, "fit_half_life": 6.0, "user": 0.2, "source": 0.2,
-                     "history_half_life": 2.0},
+            "low_rank": {
+                "rank": 256,
+                "regularisation": 0.05,
+                "target": 0.0,
+                "fit_half_life": 10.0,
+                "history_half_life": 2.0,
+                "tail": 0.0,
+                "neighbours": 1,
+            },
+            "ease": {
+                "regularisation": 30.0,
+                "fit_half_life": 6.0,
+                "user": 0.2,
+                "source": 0.2,
+                "history_half_life": 2.0,
+            },
             "past_future": {
-                "regularisation": 30.0, "past_half_life": 2.0, "future_half_life": 0.5, "fit_half_life": INF,
-                "user": 0.3, "source": 0.1, "target": 0.1, "history_half_life": 1.5,
+                "regularisation": 30.0,
+                "past_half_life": 2.0,
+                "future_half_life": 0.5,
+                "fit_half_life": INF,
+                "user": 0.3,
+                "source": 0.1,
+                "target": 0.1,
+                "history_half_life": 1.5,
             },
             "content": {"history_half_life": 2.0},
         },
         blends={
             "quick": ("item_knn", "low_rank"),
+            "quick_content": ("popularity", "item_knn", "low_rank", "content"),
             "behaviour": ("popularity", "item_knn", "low_rank", "ease", "past_future"),
             "with_content": ("popularity", "item_knn", "low_rank", "ease", "past_future", "content"),
         },
@@ -96,14 +122,19 @@ SETS = {
         models={
             "popularity": {"half_life": INF, "trend": 0.0},
             "item_knn": {"source": 0.7, "user": 0.75, "target": 0.3, "neighbours": 1000, "max_length": 0},
-            "low_rank": {"regularisation": 0.1, "tail": 0.0, "target": -0.2, "neighbours": 1},
+            "low_rank": {"regularisation": 0.02, "tail": 0.0, "target": -0.4, "neighbours": 1},
         },
         blends={"behaviour": ("popularity", "item_knn", "low_rank")},
     ),
     "uci": Set(
         events={
-            "path": "uci-online-retail/transactions.parquet", "user_id": "CustomerID", "item_id": "StockCode",
-            "basket_id": "InvoiceNo", "timestamp": "InvoiceDate", "quantity": "Quantity", "price": "UnitPrice",
+            "path": "uci-online-retail/transactions.parquet",
+            "user_id": "CustomerID",
+            "item_id": "StockCode",
+            "basket_id": "InvoiceNo",
+            "timestamp": "InvoiceDate",
+            "quantity": "Quantity",
+            "price": "UnitPrice",
         },
         items={"from": "events", "title": "Description"},
         protocols=("time", "time-any"),
@@ -112,28 +143,59 @@ SETS = {
             "popularity": {"half_life": 3.5, "trend": 0.27, "once": False},
             "repeat": {"half_life": 100.0, "saturation": 0.78, "loyalty": 0.25, "period": 0.0},
             "item_knn": {
-                "source": 0.35, "user": 1.0, "target": 0.3, "gap_half_life": INF, "back": 1.0,
-                "fit_half_life": 30.0, "history_half_life": 100.0, "max_length": 1000, "trend": 0.9,
+                "source": 0.35,
+                "user": 1.0,
+                "target": 0.3,
+                "gap_half_life": INF,
+                "back": 1.0,
+                "fit_half_life": 30.0,
+                "history_half_life": 100.0,
+                "max_length": 1000,
+                "trend": 0.9,
             },
             "ease": {
-                "regularisation": 30.0, "fit_half_life": 27.0, "user": 0.23, "history_half_life": 500.0,
-                "trend": 0.93, "trend_half_life": 8.9, "trend_long_half_life": 120.0,
+                "regularisation": 30.0,
+                "fit_half_life": 27.0,
+                "user": 0.23,
+                "history_half_life": 500.0,
+                "trend": 0.93,
+                "trend_half_life": 8.9,
+                "trend_long_half_life": 120.0,
             },
             "past_future": {
-                "regularisation": 64.0, "past_half_life": 92.0, "future_half_life": 0.25, "fit_half_life": 40.0,
-                "user": 0.3, "source": 0.3, "target": 0.0, "history_half_life": 130.0,
-                "trend": 1.05, "trend_half_life": 8.4, "trend_long_half_life": 67.0,
+                "regularisation": 64.0,
+                "past_half_life": 92.0,
+                "future_half_life": 0.25,
+                "fit_half_life": 40.0,
+                "user": 0.3,
+                "source": 0.3,
+                "target": 0.0,
+                "history_half_life": 130.0,
+                "trend": 1.05,
+                "trend_half_life": 8.4,
+                "trend_long_half_life": 67.0,
             },
             "low_rank": {
-                "fit_half_life": 30.0, "history_half_life": 100.0, "target": -0.3, "regularisation": 0.1,
-                "trend": 0.9, "trend_half_life": 8.0, "trend_long_half_life": 90.0,
+                "fit_half_life": 30.0,
+                "history_half_life": 100.0,
+                "target": -0.3,
+                "regularisation": 0.1,
+                "trend": 0.9,
+                "trend_half_life": 8.0,
+                "trend_long_half_life": 90.0,
             },
             "content": {"history_half_life": 750.0, "popular": 0.3, "sharpness": 0.9},
         },
         blends={
             "behaviour": ("popularity", "repeat", "item_knn", "ease", "past_future", "low_rank"),
             "with_content": (
-                "popularity", "repeat", "item_knn", "ease", "past_future", "low_rank", "content",
+                "popularity",
+                "repeat",
+                "item_knn",
+                "ease",
+                "past_future",
+                "low_rank",
+                "content",
             ),
         },
     ),
@@ -155,18 +217,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--search", type=float, default=0.0, help="seconds a model to look for settings on validation")
+    parser.add_argument(
+        "--search", type=float, default=0.0, help="seconds a model to look for settings on validation"
+    )
     options = parser.parse_args()
     path = Path(__file__).parent / "results" / "published.json"
-    tables = json.loads(path.read_text())["tables"] if path.exists() else {}
+    tables: dict[str, Any] = {}
     for name in options.sets:
         tables |= run(name, SETS[name], options.data, options.search)
+    earlier = json.loads(path.read_text())["tables"] if path.exists() else {}
     result = {
         "command": f"python benchmarks/published.py --data DATA --search {options.search:g}",
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("numpy", "scipy", "implicit")},
-        "tables": tables,
+        "tables": earlier | tables,
     }
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
@@ -183,7 +248,9 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
     models = of.models
     if search:
         models = {
-            model: searched(model, settings, of, with_history(blocks[asked(of, model)].validation), shop.catalogue, search)
+            model: searched(
+                model, settings, of, with_history(blocks[asked(of, model)].validation), shop.catalogue, search
+            )
             for model, settings in models.items()
         }
     tables = {}
@@ -191,7 +258,10 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
         validation, test = with_history(block.validation), with_history(block.test)
         rows = table(of, models, validation, test, shop.catalogue)
         tables[f"{name}/{protocol}"] = {
-            "cases": len(test), "users": len(shop.users), "items": len(shop.catalogue), "note": test.note,
+            "cases": len(test),
+            "users": len(shop.users),
+            "items": len(shop.catalogue),
+            "note": test.note,
             "rows": {row: written(of, figures, rows) for row, figures in rows.items()},
         }
         show(f"{name}/{protocol}", of, rows)
@@ -221,14 +291,17 @@ def table(
         make = partial(build, RETRIEVERS, section, path=f"linear.{name}")
         late[name], seconds, megabytes = timed(lambda make=make: make().fit(test.fit, catalogue))
         early[name] = late[name] if same else make().fit(validation.fit, catalogue)
-        rows[name], scorers[name] = Row({}, settings, seconds, megabytes), alone(late[name])
+        rows[name] = Row({}, settings_of(late[name]), seconds, megabytes)
+        scorers[name] = alone(late[name])
     for name, members in of.blends.items():
         mix = choose_weights(validation, {m: early[m] for m in members}, k=k)
         used = [m for m in members if mix.weights[m] > 0]
         blend = blend_of(late, {"new": mix}, 100)
         rows[f"blend:{name}"] = Row(
-            {}, {m: round(mix.weights[m], 3) for m in used},
-            sum(rows[m].fit_seconds for m in used), max(rows[m].fit_megabytes for m in used),
+            {},
+            {m: round(mix.weights[m], 3) for m in used},
+            sum(rows[m].fit_seconds for m in used),
+            max(rows[m].fit_megabytes for m in used),
         )
         scorers[f"blend:{name}"] = lambda queries, allowed, blend=blend: blend.scores(queries, allowed, "new")
     for name, (fit, grid) in RIVALS.items():
@@ -256,7 +329,7 @@ def searched(
         space = {key: where for key, where in space.items() if not key.startswith("trend")}
     if validation.fit.clock == "none":
         space = {key: where for key, where in space.items() if "half_life" not in key and key != "back"}
-    sample = validation.sample(6000)
+    sample, given = validation.sample(6000), RETRIEVERS[name](**settings)
     k = int(of.metrics[0].partition("@")[2])
     found = tune(
         lambda s: build(RETRIEVERS, {"use": name, **settings, **s}, path=name).fit(validation.fit, catalogue),
@@ -264,7 +337,7 @@ def searched(
         lambda part: measure(sample, {"x": alone(part)}, ks=(k,))["x"].mean(of.metrics[0]),
         budget_seconds=seconds,
         max_trials=1000,
-        start={key: value for key, value in settings_of(RETRIEVERS[name](**settings)).items() if key in space},
+        start={key: value for key, value in settings_of(given).items() if key in space and value != INF},
         refit_free=RETRIEVERS[name].REFIT_FREE & space.keys(),
     )
     print(f"  {name}: {found.value:.4f} on validation with {found.best}", flush=True)
@@ -321,15 +394,21 @@ def written(of: Set, row: Row, rows: dict[str, Row]) -> dict[str, Any]:
     figures["score_seconds"] = round(row.score_seconds, 2)
     for rival in RIVALS:
         figures[f"fit_time_over_{rival}"] = round(row.fit_seconds / max(rows[rival].fit_seconds, 1e-3), 2)
-        figures[f"fit_memory_over_{rival}"] = round(row.fit_megabytes / max(rows[rival].fit_megabytes, 1.0), 2)
+        figures[f"fit_memory_over_{rival}"] = round(
+            row.fit_megabytes / max(rows[rival].fit_megabytes, 1.0), 2
+        )
     return {"figures": figures, "settings": settings}
 
 
 def show(title: str, of: Set, rows: dict[str, Row]) -> None:
-    print(f"\n{title:28}" + "".join(f"{metric:>11}" for metric in of.metrics) + f"{'fit s':>9}{'fit MB':>9}{'score s':>9}")
+    head = "".join(f"{metric:>11}" for metric in of.metrics)
+    print(f"\n{title:24}{head}{'fit s':>9}{'fit MB':>9}{'score s':>9}")
     for name, row in rows.items():
         figures = "".join(f"{row.figures[metric]:11.4f}" for metric in of.metrics)
-        print(f"{name:28}{figures}{row.fit_seconds:9.2f}{row.fit_megabytes:9.0f}{row.score_seconds:9.1f}  {row.settings}")
+        weights = row.settings if name.startswith("blend") else ""
+        print(
+            f"{name:24}{figures}{row.fit_seconds:9.2f}{row.fit_megabytes:9.0f}{row.score_seconds:9.1f}  {weights}"
+        )
 
 
 if __name__ == "__main__":

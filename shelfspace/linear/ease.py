@@ -36,9 +36,9 @@ class EASE(Trending):
     Source: Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data".
     """
 
-    regularisation: Annotated[float, Range(0.3, 3000, log=True)] = 100.0
-    fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 200.0
-    user: Annotated[float, Range(0.0, 0.6)] = 0.0
+    regularisation: Annotated[float, Range(0.3, 3000, log=True)] = 30.0
+    fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 60.0
+    user: Annotated[float, Range(0.0, 0.6)] = 0.2
     source: Annotated[float, Range(0.0, 0.5)] = 0.0
     target: Annotated[float, Range(-0.2, 0.4)] = 0.0
     max_items: int = 20_000

@@ -151,7 +151,7 @@ class Itemwise:
 
     REFIT_FREE: ClassVar[frozenset[str]] = frozenset({"history_half_life", "history_power"})
 
-    history_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 60.0
+    history_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 100.0
     history_power: float = 0.5
     weights: Weights = field(init=False, repr=False)
 

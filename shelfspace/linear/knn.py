@@ -51,15 +51,15 @@ class ItemKNN(Trending):
     decay).
     """
 
-    source: Annotated[float, Range(0.0, 1.0)] = 0.5
-    user: Annotated[float, Range(0.0, 1.0)] = 0.5
-    target: Annotated[float, Range(0.0, 0.6)] = 0.2
-    gap_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 30.0
-    fit_half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 300.0
+    source: Annotated[float, Range(0.0, 1.0)] = 0.4
+    user: Annotated[float, Range(0.0, 1.0)] = 0.7
+    target: Annotated[float, Range(0.0, 0.6)] = 0.25
+    gap_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 60.0
+    fit_half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 100.0
     max_gap: float = np.inf
     back: Annotated[float, Range(0.0, 1.0)] = 0.5
     same: Annotated[float, Choice((0.5, 1.0, 2.0))] = 1.0
-    neighbours: int = 1000
+    neighbours: int = 500
     max_length: int = 500
 
     def fit(self, history: History, catalogue: Catalogue) -> Self:

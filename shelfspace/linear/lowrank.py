@@ -45,14 +45,14 @@ class LowRank(Trending):
     )
 
     rank: int = 512
-    regularisation: Annotated[float, Range(0.01, 2.0, log=True)] = 0.2
-    tail: Annotated[float, Range(0.0, 3.0)] = 1.0
+    regularisation: Annotated[float, Range(0.01, 2.0, log=True)] = 0.1
+    tail: Annotated[float, Range(0.0, 3.0)] = 0.3
     user: Annotated[float, Range(0.0, 0.6)] = 0.25
     item: Annotated[float, Range(0.0, 0.6)] = 0.4
     source: Annotated[float, Range(0.0, 0.6)] = 0.4
     target: Annotated[float, Range(-0.6, 0.4)] = -0.25
-    fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 300.0
-    neighbours: int = 1000
+    fit_half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 60.0
+    neighbours: int = 500
     seed: int = 0
     factors: FactoredWeights = field(init=False, repr=False)
     spectrum: Floats = field(init=False, repr=False)

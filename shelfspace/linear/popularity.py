@@ -33,7 +33,7 @@ class Popularity:
 
     REFIT_FREE: ClassVar[frozenset[str]] = frozenset()
 
-    half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 14.0
+    half_life: Annotated[float, Range(1.0, 3000.0, log=True)] = 7.0
     long_half_life: float = np.inf
     trend: Annotated[float, Range(0.0, 1.5)] = 0.5
     prior: float = 0.2

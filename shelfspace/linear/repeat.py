@@ -37,10 +37,10 @@ class Repeat:
 
     REFIT_FREE: ClassVar[frozenset[str]] = frozenset({"half_life", "saturation", "loyalty", "period"})
 
-    half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 200.0
-    saturation: Annotated[float, Range(0.3, 1.0)] = 0.7
-    loyalty: Annotated[float, Range(0.0, 1.0)] = 0.3
-    period: Annotated[float, Range(0.0, 0.6)] = 0.1
+    half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 100.0
+    saturation: Annotated[float, Range(0.3, 1.0)] = 0.75
+    loyalty: Annotated[float, Range(0.0, 1.0)] = 0.25
+    period: Annotated[float, Range(0.0, 0.6)] = 0.05
     rate: Floats = field(init=False, repr=False)
     interval: Floats = field(init=False, repr=False)
 

@@ -18,6 +18,9 @@ from shelfspace.linear.trending import Trending
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
+MAX_PAIRS = 30_000_000
+"""Events before and after all moments together, about 40 bytes each."""
+
 
 @dataclass(kw_only=True)
 class PastFuture(Trending):
@@ -39,16 +42,19 @@ class PastFuture(Trending):
         max_length: how many events before and after a moment are looked at.
         max_items: only the most taken items are modelled (fewer where several tie at the border).
 
+    Of a shop with more than MAX_PAIRS pairs of a moment and an event only each user's latest moments are
+    learnt from.
+
     Cost: O(E · max_length) pairs, then M³ floating-point operations and 12 M² bytes; 4 M² afterwards.
     """
 
-    regularisation: Annotated[float, Range(0.3, 1000, log=True)] = 30.0
-    past_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 60.0
-    future_half_life: Annotated[float, Range(0.1, 3000, log=True)] = 1.0
-    fit_half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 300.0
+    regularisation: Annotated[float, Range(0.3, 1000, log=True)] = 50.0
+    past_half_life: Annotated[float, Range(0.3, 3000, log=True)] = 90.0
+    future_half_life: Annotated[float, Range(0.1, 3000, log=True)] = 0.5
+    fit_half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = 60.0
     user: Annotated[float, Range(0.0, 1.0)] = 0.3
     source: Annotated[float, Range(0.0, 0.6)] = 0.2
-    target: Annotated[float, Range(-0.2, 0.5)] = 0.1
+    target: Annotated[float, Range(-0.2, 0.5)] = 0.0
     max_length: int = 200
     max_items: int = 15_000
 
@@ -77,14 +83,16 @@ class PastFuture(Trending):
         first = np.zeros(history.num_events, bool)
         first[history.indptr[:-1][history.lengths() > 0]] = True
         start = np.flatnonzero(new & ~first)
-        begin, end = history.indptr[user[start]], history.indptr[user[start] + 1]
-        moments = np.bincount(user[start], minlength=history.num_users)
-        aged = decay(history.age()[start], 2 * self.fit_half_life)
-        weight = power(moments, -self.user / 2)[user[start]] * aged
-        past = _aged(
-            history, start, np.maximum(begin, start - self.max_length), start, weight, self.past_half_life
-        )
-        until = np.minimum(end, start + self.max_length)
+        owner = user[start]
+        begin = np.maximum(history.indptr[owner], start - self.max_length)
+        until = np.minimum(history.indptr[owner + 1], start + self.max_length)
+        moments = np.bincount(owner, minlength=history.num_users)
+        from_end = np.cumsum(moments)[owner] - np.arange(len(start))
+        total = np.cumsum(np.bincount(from_end, weights=until - begin))
+        late = from_end <= max(1, int(np.searchsorted(total, MAX_PAIRS, "right")) - 1)
+        start, owner, begin, until = start[late], owner[late], begin[late], until[late]
+        weight = power(moments, -self.user / 2)[owner] * decay(history.age()[start], 2 * self.fit_half_life)
+        past = _aged(history, start, begin, start, weight, self.past_half_life)
         return past, _aged(history, start, start, until, weight, self.future_half_life)
 
 

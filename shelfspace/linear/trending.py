@@ -29,9 +29,9 @@ class Trending(Itemwise):
 
     REFIT_FREE: ClassVar[frozenset[str]] = Itemwise.REFIT_FREE | {"trend"}
 
-    trend: Annotated[float, Range(0.0, 1.5)] = 0.7
-    trend_half_life: Annotated[float, Range(3.0, 30.0, log=True)] = 10.0
-    trend_long_half_life: Annotated[float, Range(30.0, 1000.0, log=True)] = 90.0
+    trend: Annotated[float, Range(0.0, 1.5)] = 0.9
+    trend_half_life: Annotated[float, Range(3.0, 30.0, log=True)] = 9.0
+    trend_long_half_life: Annotated[float, Range(30.0, 1000.0, log=True)] = 100.0
     rising: Floats = field(init=False, repr=False)
 
     def learn_trend(self, history: History) -> None:

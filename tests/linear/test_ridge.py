@@ -48,3 +48,23 @@ def test_the_formula(clock):
 def test_without_times_there_is_no_past():
     past = history("none")
     assert not PastFuture().fit(past, catalogue()).score(past).any()
+
+
+def test_of_a_large_shop_the_latest_moments_are_learnt_from(monkeypatch):
+    past = history("steps")
+    monkeypatch.setattr("shelfspace.linear.ridge.MAX_PAIRS", 1)
+    cut = PastFuture(fit_half_life=np.inf, user=0.0).fit(past, catalogue())
+    p = np.zeros((0, NUM_ITEMS))
+    for u in np.flatnonzero(past.lengths() > 1):
+        events = slice(past.indptr[u], past.indptr[u + 1] - 1)
+        row = np.bincount(past.item[events], 2 ** (-(past.age()[events]) / cut.past_half_life), NUM_ITEMS)
+        p = np.vstack([p, row])
+    f = np.eye(NUM_ITEMS)[past.item[past.indptr[1:][past.lengths() > 1] - 1]]
+    degree = np.maximum(past.matrix().toarray().sum(axis=0), 1)
+    p = p * degree**-cut.source
+    wanted = np.linalg.solve(p.T @ p + cut.regularisation * np.eye(NUM_ITEMS), p.T @ f)
+    every = np.arange(NUM_ITEMS, dtype=np.int32)
+    found = cut.weights.block(every, every)
+    np.testing.assert_allclose(
+        found, degree[:, None] ** -cut.source * wanted * degree**-cut.target, atol=1e-5
+    )
