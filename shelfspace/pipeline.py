@@ -41,7 +41,7 @@ from shelfspace.space import Space
 
 Source = str | Path | Mapping[str, Any]
 
-SEARCH_SHARE = 0.4
+SEARCH_SHARE = 0.5
 """The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
 
 

@@ -1,6 +1,7 @@
 """All that validation decides: what event kinds weigh, each model's settings, the weights of the blend."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -275,7 +276,7 @@ def _weighed(
         space,
         objective,
         budget_seconds=60,
-        max_trials=WEIGHT_TRIALS,
+        max_trials=min(WEIGHT_TRIALS, 2 * math.prod(len(choice.values) for choice in space.values())),
         seed=seed,
         start=dict.fromkeys(space, 1.0),
     )

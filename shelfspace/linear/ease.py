@@ -19,7 +19,7 @@ from shelfspace.shop.history import History
 class EASE(Trending):
     """Ridge of each item on all others with a diagonal of 0: B = I − P / diag(P), P = (AᵀA + λI)^-1.
 
-    A = D_u^-user · X · D_i^-source, where X holds each user's items, aged; the weights are
+    A = D_u^-user · X · D_i^-source, where X holds each user's items, weighed and aged; the weights are
     D_i^-source · B · D_i^(source − target). The paper's EASE is user = source = target = 0 without decay.
 
     Args:
@@ -48,7 +48,7 @@ class EASE(Trending):
         self.learn_trend(history)
         degree = item_degree(history)
         items = most_taken(degree, self.max_items)
-        taken = latest_matrix(history, decay(history.age(), self.fit_half_life))[:, items]
+        taken = latest_matrix(history, history.weight * decay(history.age(), self.fit_half_life))[:, items]
         rows = power(history.lengths(), -self.user)
         taken.data *= (
             np.repeat(rows, np.diff(taken.indptr)) * power(degree[items], -self.source)[taken.indices]

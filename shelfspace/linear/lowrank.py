@@ -62,7 +62,7 @@ class LowRank(Trending):
         """Factorise, then count direct neighbours a block of items at a time."""
         self.learn_trend(history)
         degree = item_degree(history)
-        taken = latest_matrix(history, decay(history.age(), self.fit_half_life))
+        taken = latest_matrix(history, history.weight * decay(history.age(), self.fit_half_life))
         rows, into = power(history.lengths(), -self.user), power(degree, -self.item)
         taken.data *= np.repeat(rows, np.diff(taken.indptr)) * into[taken.indices]
         values, vectors = leading(taken, min(self.rank, *taken.shape), seed=self.seed)
