@@ -4,7 +4,8 @@
 
 Settings start from those in SETS, which were found with figures of the test part in view; `--search` looks from there
 on validation alone, for so many seconds a model. The weights of the blends, and implicit's settings, are chosen on
-validation in every run. The test part is measured once, at the end. Under leave-one-out no model sees a user's last two items in its fit; at test the
+validation in every run. The test part is measured once, at the end. Under leave-one-out no model sees a user's last
+two items in its fit; at test the
 user's history holds the validation item too, and nothing is fitted again.
 """
 

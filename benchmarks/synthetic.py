@@ -1,9 +1,10 @@
-"""A synthetic log of ten million events through the whole of the data room, each step timed and weighed.
+"""A synthetic log of ten million events from its file to a space that answers, each step timed and weighed.
 
     python benchmarks/synthetic.py --data FOLDER [--events 10000000 --users 1000000 --items 200000]
 
-Generates the shop under FOLDER (140 MB at full size), reads and checks it, counts sessions and pairs, and
-writes the seconds and the peak memory of every step to benchmarks/results/synthetic.json.
+Generates the shop under FOLDER (140 MB at full size), checks, tunes, fits and measures it on 20 thousand sampled users
+as `shelfspace train` does, counts sessions and pairs, exports the vectors, and writes the seconds and the peak memory of
+every step to benchmarks/results/synthetic.json.
 """
 
 import argparse
@@ -13,16 +14,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
-from shelfspace import config
+import shelfspace
 from shelfspace.shop.cooccurrence import cooccurrence, log_count, popularity_over_time, ppmi
 from shelfspace.shop.demo import synthetic
-from shelfspace.shop.reading import read_shop
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -62,6 +62,27 @@ class Steps:
         return round(time.perf_counter() - self._began, 1)
 
 
+class Stages:
+    """Told of what a job is doing, measures each stage as a step; fits of one round are one step."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps, self._stack, self._name, self._rounds = steps, ExitStack(), "", 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Begin the stage, unless it is the one that is going on."""
+        if what.startswith("fitting") and not done:
+            self._rounds += 1
+        name = f"fit, round {self._rounds}" if what.startswith("fit") else what
+        if name != self._name:
+            self.end()
+            self._name = name
+            self._stack.enter_context(self._steps.step(name))
+
+    def end(self) -> None:
+        """End the stage that is going on."""
+        self._stack.close()
+
+
 def main() -> None:
     arguments = parsed()
     steps = Steps()
@@ -74,16 +95,24 @@ def main() -> None:
             num_clusters=arguments.clusters,
             seed=arguments.seed,
         )
-    with steps.step("check"):
-        shop = read_shop(config.load(path))
-    steps.figures["events kept"] = shop.history.num_events
+    stages = Stages(steps)
+    space = shelfspace.train(path, out=arguments.data / "run", sets=arguments.set, told=stages)
+    stages.end()
+    steps.figures["events kept"] = space.history.num_events
+    for protocol in ("time", "time-any"):
+        measured = json.loads((arguments.data / "run" / "metrics.json").read_text("utf-8"))
+        steps.figures[f"{protocol}: cases"] = measured["protocols"][protocol]["cases"]
+        for model, figures in measured[protocol].items():
+            steps.figures[f"{protocol}: {model}: ndcg@10"] = figures["ndcg@10"]["value"]
     with steps.step("count"):
-        counts = cooccurrence(shop.history, window="session", minimum_support=2)
+        counts = cooccurrence(space.history, window="session", minimum_support=2)
     steps.figures["pairs of items in 2 sessions or more"] = counts.nnz // 2
     with steps.step("weigh"):
         for made in (ppmi(counts), log_count(counts)):
             del made
-        popularity_over_time(shop.history, period=7.0)
+        popularity_over_time(space.history, period=7.0)
+    with steps.step("export"):
+        space.export(arguments.data / "vectors.parquet")
     steps.figures["total: seconds"] = steps.total()
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "synthetic.json").write_text(json.dumps(result(steps.figures), indent=2) + "\n", "utf-8")
@@ -99,6 +128,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--items", type=int, default=200_000)
     parser.add_argument("--clusters", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], help="section.key=value, as of the command")
     return parser.parse_args()
 
 
