@@ -32,10 +32,11 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from shelfspace.config import build, search_space, settings_of
-from shelfspace.evaluation.choosing import alone, blend_of
+from shelfspace.evaluation.choosing import blend_of
 from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.mixing import choose_weights
 from shelfspace.evaluation.search import tune
+from shelfspace.evaluation.weighing import alone
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.catalogue import Catalogue
@@ -353,7 +354,7 @@ def searched(
         lambda part: measure(sample, {"x": alone(part)}, ks=(k,))["x"].mean(of.metrics[0]),
         budget_seconds=seconds,
         max_trials=1000,
-        start={key: value for key, value in settings_of(given).items() if key in space and value != INF},
+        start={key: value for key, value in settings_of(given).items() if key in space},
         refit_free=RETRIEVERS[name].REFIT_FREE & space.keys(),
     )
     print(f"  {name}: {found.value:.4f} on validation with {found.best}", flush=True)

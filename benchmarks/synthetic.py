@@ -2,9 +2,9 @@
 
     python benchmarks/synthetic.py --data FOLDER [--events 10000000 --users 1000000 --items 200000]
 
-Generates the shop under FOLDER (140 MB at full size), checks, tunes, fits and measures it on 20 thousand sampled users
-as `shelfspace train` does, counts sessions and pairs, exports the vectors, and writes the seconds and the peak memory of
-every step to benchmarks/results/synthetic.json.
+Generates the shop under FOLDER (140 MB at full size), checks, tunes, fits and measures it on 20 thousand sampled
+users as `shelfspace train` does, counts sessions and pairs, exports the vectors, and writes the seconds and the peak
+memory of every step to benchmarks/results/synthetic.json.
 """
 
 import argparse

@@ -3,129 +3,32 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tomlkit
 
 from shelfspace import config as settings
-from shelfspace.blend import Blend, Mode
-from shelfspace.errors import ConfigError, GateError, SpaceError, did_you_mean
+from shelfspace.deciding import decided, num_named
+from shelfspace.errors import ConfigError, GateError, SpaceError
 from shelfspace.evaluation import choosing
 from shelfspace.evaluation.card import write_card
-from shelfspace.evaluation.choosing import Chosen, Model, Told
-from shelfspace.evaluation.gate import Gate, Measured, judge
-from shelfspace.evaluation.leaks import LEAKS, Leak, find_leaks
-from shelfspace.evaluation.measure import Scorer, measure
-from shelfspace.evaluation.metrics import parse
+from shelfspace.evaluation.choosing import Chosen, Told
+from shelfspace.evaluation.gate import Gate
 from shelfspace.evaluation.report import Neighbours, write_report
-from shelfspace.evaluation.slices import item_slices
 from shelfspace.index import open_index
-from shelfspace.linear.content import ContentKNN
-from shelfspace.linear.popularity import Popularity
-from shelfspace.linear.retriever import Retriever, Scores
 from shelfspace.linear.vectors import ItemVectors
-from shelfspace.shop.cases import Cases
+from shelfspace.plan import Plan, filled
 from shelfspace.shop.check import Check, write_page
-from shelfspace.shop.history import History
 from shelfspace.shop.reading import read_shop, require_trainable
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.sections import folder_config
 from shelfspace.shop.shop import Shop
-from shelfspace.shop.splits import PROTOCOLS, possible_protocols, split
 from shelfspace.space import Space
 
 Source = str | Path | Mapping[str, Any]
-
-SEARCH_SHARE = 0.5
-"""The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
-
-
-@dataclass(kw_only=True)
-class Evaluation:
-    """`[evaluation]`: how the space is measured."""
-
-    protocol: str | None = None
-    metric: str = "ndcg@10"
-    ks: list[int] = field(default_factory=lambda: [10, 20])
-    baselines: list[str] = field(default_factory=list)
-    max_cases: int = 20_000
-    test: str | None = None
-
-
-@dataclass(kw_only=True)
-class Training:
-    """`[training]`: how long, and from which seed."""
-
-    budget: str = "3m"
-    max_trials: int = 40
-    tune_cases: int = 2_000
-    tune_events: int = 2_000_000
-    tune_weights: bool = True
-    anonymous: float = 1.0
-    seed: int = 0
-
-
-@dataclass(kw_only=True)
-class Mixing:
-    """`[blend]`: which models may enter it (all, where empty), and how many candidates each names."""
-
-    models: list[str] = field(default_factory=list)
-    num_candidates: int = 100
-
-
-@dataclass(kw_only=True)
-class Indexing:
-    """`[index]`: where the vectors are looked up."""
-
-    use: str = "exact"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run's settings, every section of them checked."""
-
-    table: settings.Table
-    models: list[Model]
-    evaluation: Evaluation
-    training: Training
-    mixing: Mixing
-    indexing: Indexing
-
-    @classmethod
-    def of(cls, table: settings.Table) -> "Plan":
-        """Check the sections that are not the data's own.
-
-        Raises:
-            ConfigError: an unknown section or setting, or a value of the wrong type.
-        """
-        settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *_SECTIONS])
-        parts = {
-            name: part(**settings.checked(part, table.get(name, {}), name))
-            for name, part in _SECTIONS.items()
-        }
-        models = choosing.models_of(table.get("linear", {}))
-        known = [model.name for model in models]
-        for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
-            settings.refuse_unknown({name: None}, known, "linear")
-        settings.seconds(parts["training"].budget, "training.budget")
-        open_index(parts["index"].use, 1)
-        evaluation = parts["evaluation"]
-        _, k = parse(evaluation.metric)
-        evaluation.ks = sorted({*evaluation.ks, k})
-        if evaluation.protocol is not None and evaluation.protocol not in PROTOCOLS:
-            near = did_you_mean(evaluation.protocol, PROTOCOLS)
-            raise ConfigError(
-                f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}"
-            )
-        return cls(table, models, parts["evaluation"], parts["training"], parts["blend"], parts["index"])
-
-
-_SECTIONS = {"evaluation": Evaluation, "training": Training, "blend": Mixing, "index": Indexing}
 
 
 def check(
@@ -187,14 +90,14 @@ def train(
     checkpoint = _checkpoint(out, table, resume=resume)
     shop = _read(plan, frames, out, told)
     require_trainable(shop)
-    chosen, gate = _decided(plan, shop, told, checkpoint)
+    chosen, gate = decided(plan, shop, told, checkpoint)
     space = None if strict and gate.verdict == "worse" else _space(plan, shop, chosen, told)
     gate.write(out)
     write_card(out / "card.md", gate.metrics, _counts(shop), chosen)
     _report(out / "report.html", gate, shop, chosen, space)
     if space is None:
         raise GateError(gate.text)
-    (out / "config.toml").write_text(tomlkit.dumps(_filled(plan, chosen, shop)), "utf-8")
+    (out / "config.toml").write_text(tomlkit.dumps(filled(plan, chosen, shop)), "utf-8")
     space.save(out)
     shutil.rmtree(checkpoint)
     return Space.open(out)
@@ -230,7 +133,7 @@ def evaluate(
     plan = Plan.of(settings.load(file, sets=[*sets, *chosen_protocol]))
     shop = _read(plan, frames, None, told)
     require_trainable(shop)
-    _, gate = _decided(plan, shop, told, None)
+    _, gate = decided(plan, shop, told, None)
     if out is not None:
         Path(out).mkdir(parents=True, exist_ok=True)
         gate.write(Path(out))
@@ -270,86 +173,9 @@ def _read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | 
     return shop
 
 
-def _decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None) -> tuple[Chosen, Gate]:
-    """Choose on validation, then measure once on test what was fitted without it."""
-    first = plan.evaluation.protocol or possible_protocols(shop)[0]
-    modes: dict[Mode, str] = {"new": first} if first != "time" else {"new": "time", "any": "time-any"}
-    blocks = {mode: split(shop, protocol, seed=plan.training.seed) for mode, protocol in modes.items()}
-    training = plan.training
-    chosen = choosing.choose(
-        plan.models,
-        {mode: block.validation for mode, block in blocks.items()},
-        shop.catalogue,
-        _weights(shop, training.anonymous),
-        _named(shop),
-        metric=plan.evaluation.metric,
-        budget_seconds=SEARCH_SHARE * settings.seconds(training.budget, "training.budget"),
-        max_trials=training.max_trials,
-        max_cases=training.tune_cases,
-        max_events=training.tune_events,
-        num_candidates=plan.mixing.num_candidates,
-        mixed=plan.mixing.models or None,
-        tune_weights=training.tune_weights,
-        seed=training.seed,
-        checkpoint=checkpoint,
-        told=told,
-    )
-    tests = {
-        mode: choosing.reweighted(block.test, chosen.weights, _named(shop)) for mode, block in blocks.items()
-    }
-    return chosen, _measured(plan, shop, tests, chosen, told)
-
-
-def _measured(plan: Plan, shop: Shop, tests: Mapping[Mode, Cases], chosen: Chosen, told: Told | None) -> Gate:
-    fit = tests["new"].fit
-    fitted = choosing.fit_all(plan.models, chosen.settings, fit, shop.catalogue, told=told)
-    blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
-    measured = {}
-    for mode, cases in tests.items():
-        scorers: dict[str, Scorer] = {"default": partial(_blended, blend, mode)}
-        scorers |= {name: choosing.alone(part) for name, part in fitted.items()}
-        sample = cases.sample(plan.evaluation.max_cases, seed=plan.training.seed)
-        measured[cases.protocol] = Measured(
-            sample,
-            measure(
-                sample,
-                scorers,
-                ks=plan.evaluation.ks,
-                item_slices=item_slices(cases.fit),
-                progress=partial(told, f"measuring, {cases.protocol}") if told is not None else None,
-            ),
-        )
-    return judge(
-        measured,
-        users=shop.users,
-        baselines=plan.evaluation.baselines,
-        headline=plan.evaluation.metric,
-        leaks=_leaks(tests["new"], fitted, shop),
-        looked_for=LEAKS,
-        vectors=_vectors_of(fitted),
-        seed=plan.training.seed,
-    )
-
-
-def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np.bool_]) -> Scores:
-    return blend.scores(queries, allowed, mode)
-
-
-def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Leak]:
-    """Look for every leak; of the models, those that are cheap to fit twice stand for what all were given."""
-    cheap = {name: part for name, part in fitted.items() if isinstance(part, Popularity | ContentKNN)}
-    cases = replace(cases, fit=choosing.learnable(cases.fit))
-    given = dict.fromkeys(fitted, cases.fit)
-    return find_leaks(cases, history=shop.history, catalogue=shop.catalogue, fitted=given, parts=cheap)
-
-
-def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
-    return next((part.vectors for part in fitted.values() if isinstance(part, ItemVectors)), None)
-
-
 def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
     """Fit the models that answer, and the vectors, on all events."""
-    history = chosen.weights.of(shop.history, _named(shop))
+    history = chosen.weights.of(shop.history, num_named(shop))
     if history.clock == "calendar":
         history = replace(history, now=float(history.time.max()))
     models = [m for m in plan.models if m.name in chosen.used or issubclass(m.part, ItemVectors)]
@@ -369,18 +195,6 @@ def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
         blend=choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates),
         address=plan.indexing.use,
     )
-
-
-def _named(shop: Shop) -> int:
-    """How many rows are users with a name; in a shop without any, all rows count as that."""
-    return len(shop.users) or shop.history.num_users
-
-
-def _weights(shop: Shop, anonymous: float) -> choosing.Weights:
-    """Return what an event counts for, as the settings start it."""
-    weights = np.ones(len(shop.kinds), np.float32)
-    weights[shop.history.kind] = shop.history.weight
-    return choosing.Weights(dict(zip(shop.kinds, weights.tolist(), strict=True)), anonymous)
 
 
 def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:
@@ -416,26 +230,6 @@ def _counts(shop: Shop) -> dict[str, int]:
         "anonymous baskets or sessions": shop.history.num_users - len(shop.users),
         "items": len(shop.catalogue),
     }
-
-
-def _filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
-    """Return the settings with everything in them, defaults and what validation chose."""
-    table = settings.merged({}, plan.table)
-    for name, part in _SECTIONS.items():
-        filled = settings.settings_of(part(**table.get(name, {})))
-        table[name] = {key: value for key, value in filled.items() if value is not None}
-    table["training"] |= {"tune_weights": False, "anonymous": chosen.weights.anonymous}
-    table["evaluation"]["protocol"] = plan.evaluation.protocol or possible_protocols(shop)[0]
-    table["linear"] = {
-        model.name: {
-            "use": model.section["use"],
-            **settings.settings_of(model.make(chosen.settings[model.name])),
-        }
-        for model in plan.models
-    }
-    if len(chosen.weights.kinds) > 1 and "events" in table:
-        table["events"]["weights"] = chosen.weights.kinds
-    return table
 
 
 def _checkpoint(out: Path, table: settings.Table, *, resume: bool) -> Path:

@@ -1,22 +1,30 @@
 """All that validation decides: what event kinds weigh, each model's settings, the weights of the blend."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shelfspace.blend import Blend, Mode
-from shelfspace.config import Choice, Table, build, search_space, settings_of
+from shelfspace.config import Table, build, search_space, settings_of
 from shelfspace.errors import ConfigError, did_you_mean
-from shelfspace.evaluation.measure import Scorer, measure
+from shelfspace.evaluation.measure import measure
 from shelfspace.evaluation.mixing import Mix, choose_weights
 from shelfspace.evaluation.search import Search, Settings, Trial, tune
-from shelfspace.linear.knn import ItemKNN
+from shelfspace.evaluation.weighing import (
+    Weights,
+    alone,
+    cutoff,
+    learnable,
+    reweighted,
+    sampled,
+    search_weights,
+    weight_space,
+)
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.repeat import Repeat
 from shelfspace.linear.retriever import Retriever
@@ -26,37 +34,6 @@ from shelfspace.shop.history import History
 
 Told = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
-
-KIND_FACTORS = (0.0, 0.1, 0.3, 1.0, 3.0)
-ANONYMOUS_FACTORS = (0.0, 0.3, 1.0)
-WEIGHT_TRIALS = 12
-ANONYMOUS = "anonymous"
-"""What a search calls the events of nobody's baskets and sessions; no event kind has this name."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What an event counts for: by its kind, and times `anonymous` where it is nobody's."""
-
-    kinds: dict[str, float]
-    anonymous: float = 1.0
-
-    def times(self, factors: Settings) -> "Weights":
-        """Return the weights with some of them multiplied."""
-        kinds = {kind: weight * float(factors.get(kind, 1.0) or 0.0) for kind, weight in self.kinds.items()}
-        return Weights(kinds, self.anonymous * float(factors.get(ANONYMOUS, 1.0) or 0.0))
-
-    def of(self, history: History, num_named: int) -> History:
-        """Return the history with each event weighed; of its rows the first `num_named` are named users."""
-        kinds = np.asarray(list(self.kinds.values()), np.float32)
-        weight = kinds[history.kind] if len(kinds) > 1 else history.weight.copy()
-        weight[history.indptr[num_named] :] *= np.float32(self.anonymous)
-        return replace(history, weight=weight)
-
-
-def learnable(history: History) -> History:
-    """Return the history with only the events that count for something."""
-    return history.keep(history.weight > 0)
 
 
 @dataclass(frozen=True)
@@ -188,12 +165,12 @@ def choose(
     """
     begun = time.monotonic()
     searches: dict[str, Search[Any]] = {}
-    space = _weight_space(weights, validation["new"].fit, num_named) if tune_weights else {}
+    space = weight_space(weights, validation["new"].fit, num_named) if tune_weights else {}
     if space:
         found = _kept(
             checkpoint,
             "event weights",
-            lambda: _weighed(
+            lambda: search_weights(
                 validation["new"], space, weights, num_named, catalogue, metric, max_cases, max_events, seed
             ),
         )
@@ -215,7 +192,7 @@ def choose(
         told("weighing the blend", len(models), len(models))
     fitted = fit_all(models, settings, validation["new"].fit, catalogue)
     entering = {name: part for name, part in fitted.items() if mixed is None or name in mixed}
-    k, mixes = int(metric.partition("@")[2]), dict[Mode, Mix]()
+    k, mixes = cutoff(metric), dict[Mode, Mix]()
     for mode, cases in validation.items():
         scales = mixes["new"].scales if "new" in mixes else None
         mixes[mode] = choose_weights(
@@ -231,55 +208,6 @@ def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_can
         weights["any"] = weights["new"]
     names = [n for n in mixes["new"].weights if n in fitted]
     return Blend({n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates)
-
-
-def alone(retriever: Retriever) -> Scorer:
-    """Return the scorer of one model by itself."""
-    return lambda queries, allowed: retriever.score(queries)
-
-
-def reweighted(cases: Cases, weights: Weights, num_named: int) -> Cases:
-    """Return the cases with events weighed; what a case did is never discounted as anonymous."""
-    return replace(cases, fit=weights.of(cases.fit, num_named), queries=weights.of(cases.queries, len(cases)))
-
-
-def _weight_space(weights: Weights, history: History, num_named: int) -> dict[str, Choice]:
-    """Return what may count for more or less: every kind but the heaviest, and what is anonymous beside named users."""
-    heaviest = max(weights.kinds, key=lambda kind: weights.kinds[kind])
-    space = {kind: Choice(KIND_FACTORS) for kind in weights.kinds if kind != heaviest}
-    if 0 < history.indptr[num_named] < history.num_events:
-        space[ANONYMOUS] = Choice(ANONYMOUS_FACTORS)
-    return space
-
-
-def _weighed(
-    validation: Cases,
-    space: Mapping[str, Choice],
-    weights: Weights,
-    num_named: int,
-    catalogue: Catalogue,
-    metric: str,
-    max_cases: int,
-    max_events: int,
-    seed: int,
-) -> Search[Any]:
-    """Look for what events count for, by the item-kNN kernel at its start values."""
-    cases = validation.sample(max_cases, seed=seed)
-    history = _sampled(cases.fit, max_events, seed)
-
-    def objective(tried: Weights) -> float:
-        scorer = alone(ItemKNN().fit(learnable(tried.of(history, num_named)), catalogue))
-        return measure(reweighted(cases, tried, num_named), {"x": scorer}, ks=_ks(metric))["x"].mean(metric)
-
-    return tune(
-        weights.times,
-        space,
-        objective,
-        budget_seconds=60,
-        max_trials=min(WEIGHT_TRIALS, 2 * math.prod(len(choice.values) for choice in space.values())),
-        seed=seed,
-        start=dict.fromkeys(space, 1.0),
-    )
 
 
 def _tuned(
@@ -303,10 +231,10 @@ def _tuned(
     if not space:
         return Search({}, float("nan"), ())
     sample = cases.sample(max_cases, seed=seed)
-    history = learnable(_sampled(cases.fit, max_events, seed))
+    history = learnable(sampled(cases.fit, max_events, seed))
 
     def objective(retriever: Retriever) -> float:
-        return measure(sample, {"x": alone(retriever)}, ks=_ks(metric))["x"].mean(metric)
+        return measure(sample, {"x": alone(retriever)}, ks=(cutoff(metric),))["x"].mean(metric)
 
     return tune(
         lambda settings: model.make(settings).fit(history, catalogue),
@@ -318,21 +246,6 @@ def _tuned(
         start={name: value for name, value in settings_of(model.make({})).items() if name in space},
         refit_free=getattr(model.part, "REFIT_FREE", frozenset()) & space.keys(),
     )
-
-
-def _sampled(history: History, max_events: int, seed: int) -> History:
-    """Return the events of as many users, drawn at random, as have `max_events` together."""
-    if history.num_events <= max_events:
-        return history
-    order = np.random.default_rng(seed).permutation(history.num_users)
-    within = np.cumsum(history.lengths()[order]) <= max_events
-    keep = np.zeros(history.num_users, bool)
-    keep[order[within]] = True
-    return history.keep(np.repeat(keep, history.lengths()))
-
-
-def _ks(metric: str) -> tuple[int]:
-    return (int(metric.partition("@")[2]),)
 
 
 def _kept(checkpoint: Path | None, name: str, search: Callable[[], Search[Any]]) -> Search[Any]:

@@ -110,7 +110,7 @@ class Check:
                 gone.add_row(g.table, g.reason, g.fate, f"{g.rows:,}", Path(g.first).name)
             parts.append(gone)
         for source in self.sources:
-            columns = _grid(source.table, "found as", "how", "missing", "unreadable", "distinct")
+            columns = _grid(source.table, "found as", "how", "missing", "unreadable", "distinct (about)")
             for c in source.columns:
                 columns.add_row(
                     c.column, c.source, c.how, f"{c.nulls:,}", f"{c.unparseable:,}", f"{c.distinct:,}"
@@ -208,7 +208,7 @@ def _grid(title: str, *headers: str) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, title_justify="left", header_style="bold")
     grid.add_column(title)
     for header in headers:
-        numbers = header in ("rows", "missing", "unreadable", "distinct")
+        numbers = header in ("rows", "missing", "unreadable", "distinct (about)")
         grid.add_column(header, justify="right" if numbers else "left")
     return grid
 

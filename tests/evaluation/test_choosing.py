@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfspace.errors import ConfigError
-from shelfspace.evaluation.choosing import ANONYMOUS, Weights, learnable, models_of
+from shelfspace.evaluation.choosing import models_of
+from shelfspace.evaluation.weighing import ANONYMOUS, Weights, learnable
 from shelfspace.shop.history import History
 
 HISTORY = History.of([0, 0, 1, 2], [0, 1, 2, 3], kind=[0, 1, 1, 0], num_users=3, num_items=4)

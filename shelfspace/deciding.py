@@ -1,0 +1,121 @@
+"""What a shop's past decides: settings and weights on validation, then the figures, once, on test."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shelfspace import config as settings
+from shelfspace.blend import Blend, Mode
+from shelfspace.evaluation import choosing, weighing
+from shelfspace.evaluation.choosing import Chosen, Told
+from shelfspace.evaluation.gate import Gate, Measured, judge
+from shelfspace.evaluation.leaks import LEAKS, Leak, find_leaks
+from shelfspace.evaluation.measure import Scorer, measure
+from shelfspace.evaluation.slices import item_slices
+from shelfspace.evaluation.weighing import Weights
+from shelfspace.linear.content import ContentKNN
+from shelfspace.linear.popularity import Popularity
+from shelfspace.linear.retriever import Retriever, Scores
+from shelfspace.linear.vectors import ItemVectors
+from shelfspace.plan import Plan
+from shelfspace.shop.cases import Cases
+from shelfspace.shop.history import History
+from shelfspace.shop.shop import Shop
+from shelfspace.shop.splits import possible_protocols, split
+
+SEARCH_SHARE = 0.5
+"""The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
+
+
+def decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None) -> tuple[Chosen, Gate]:
+    """Choose on validation, then measure once on test what was fitted without it."""
+    first = plan.evaluation.protocol or possible_protocols(shop)[0]
+    modes: dict[Mode, str] = {"new": first} if first != "time" else {"new": "time", "any": "time-any"}
+    blocks = {mode: split(shop, protocol, seed=plan.training.seed) for mode, protocol in modes.items()}
+    training = plan.training
+    chosen = choosing.choose(
+        plan.models,
+        {mode: block.validation for mode, block in blocks.items()},
+        shop.catalogue,
+        _weights(shop, training.anonymous),
+        num_named(shop),
+        metric=plan.evaluation.metric,
+        budget_seconds=SEARCH_SHARE * settings.seconds(training.budget, "training.budget"),
+        max_trials=training.max_trials,
+        max_cases=training.tune_cases,
+        max_events=training.tune_events,
+        num_candidates=plan.mixing.num_candidates,
+        mixed=plan.mixing.models or None,
+        tune_weights=training.tune_weights,
+        seed=training.seed,
+        checkpoint=checkpoint,
+        told=told,
+    )
+    tests = {
+        mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
+        for mode, block in blocks.items()
+    }
+    return chosen, _measured(plan, shop, tests, chosen, told)
+
+
+def _measured(plan: Plan, shop: Shop, tests: Mapping[Mode, Cases], chosen: Chosen, told: Told | None) -> Gate:
+    fit = tests["new"].fit
+    fitted = choosing.fit_all(plan.models, chosen.settings, fit, shop.catalogue, told=told)
+    blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
+    measured = {}
+    for mode, cases in tests.items():
+        scorers: dict[str, Scorer] = {"default": partial(_blended, blend, mode)}
+        scorers |= {name: weighing.alone(part) for name, part in fitted.items()}
+        sample = cases.sample(plan.evaluation.max_cases, seed=plan.training.seed)
+        measured[cases.protocol] = Measured(
+            sample,
+            measure(
+                sample,
+                scorers,
+                ks=plan.evaluation.ks,
+                item_slices=item_slices(cases.fit),
+                progress=partial(told, f"measuring, {cases.protocol}") if told is not None else None,
+            ),
+        )
+    return judge(
+        measured,
+        users=shop.users,
+        baselines=plan.evaluation.baselines,
+        headline=plan.evaluation.metric,
+        leaks=_leaks(tests["new"], fitted, shop),
+        looked_for=LEAKS,
+        vectors=_vectors_of(fitted),
+        seed=plan.training.seed,
+    )
+
+
+def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np.bool_]) -> Scores:
+    return blend.scores(queries, allowed, mode)
+
+
+def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Leak]:
+    """Look for every leak; of the models, those that are cheap to fit twice stand for what all were given."""
+    cheap = {name: part for name, part in fitted.items() if isinstance(part, Popularity | ContentKNN)}
+    cases = replace(cases, fit=weighing.learnable(cases.fit))
+    given = dict.fromkeys(fitted, cases.fit)
+    return find_leaks(cases, history=shop.history, catalogue=shop.catalogue, fitted=given, parts=cheap)
+
+
+def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
+    return next((part.vectors for part in fitted.values() if isinstance(part, ItemVectors)), None)
+
+
+def num_named(shop: Shop) -> int:
+    """How many rows are users with a name; in a shop without any, all rows count as that."""
+    return len(shop.users) or shop.history.num_users
+
+
+def _weights(shop: Shop, anonymous: float) -> Weights:
+    """Return what an event counts for, as the settings start it."""
+    weights = np.ones(len(shop.kinds), np.float32)
+    weights[shop.history.kind] = shop.history.weight
+    return Weights(dict(zip(shop.kinds, weights.tolist(), strict=True)), anonymous)

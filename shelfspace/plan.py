@@ -1,0 +1,116 @@
+"""A run's settings: every section of the file that is not the data's own, checked before anything is read."""
+
+from dataclasses import dataclass, field
+
+from shelfspace import config as settings
+from shelfspace.errors import ConfigError, did_you_mean
+from shelfspace.evaluation import choosing
+from shelfspace.evaluation.choosing import Chosen, Model
+from shelfspace.evaluation.metrics import parse
+from shelfspace.index import open_index
+from shelfspace.shop.schema import TABLES
+from shelfspace.shop.shop import Shop
+from shelfspace.shop.splits import PROTOCOLS, possible_protocols
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """`[evaluation]`: how the space is measured."""
+
+    protocol: str | None = None
+    metric: str = "ndcg@10"
+    ks: list[int] = field(default_factory=lambda: [10, 20])
+    baselines: list[str] = field(default_factory=list)
+    max_cases: int = 20_000
+    test: str | None = None
+
+
+@dataclass(kw_only=True)
+class Training:
+    """`[training]`: how long, and from which seed."""
+
+    budget: str = "3m"
+    max_trials: int = 40
+    tune_cases: int = 2_000
+    tune_events: int = 2_000_000
+    tune_weights: bool = True
+    anonymous: float = 1.0
+    seed: int = 0
+
+
+@dataclass(kw_only=True)
+class Mixing:
+    """`[blend]`: which models may enter it (all, where empty), and how many candidates each names."""
+
+    models: list[str] = field(default_factory=list)
+    num_candidates: int = 100
+
+
+@dataclass(kw_only=True)
+class Indexing:
+    """`[index]`: where the vectors are looked up."""
+
+    use: str = "exact"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run's settings, every section of them checked."""
+
+    table: settings.Table
+    models: list[Model]
+    evaluation: Evaluation
+    training: Training
+    mixing: Mixing
+    indexing: Indexing
+
+    @classmethod
+    def of(cls, table: settings.Table) -> "Plan":
+        """Check the sections that are not the data's own.
+
+        Raises:
+            ConfigError: an unknown section or setting, or a value of the wrong type.
+        """
+        settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *_SECTIONS])
+        parts = {
+            name: part(**settings.checked(part, table.get(name, {}), name))
+            for name, part in _SECTIONS.items()
+        }
+        models = choosing.models_of(table.get("linear", {}))
+        known = [model.name for model in models]
+        for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
+            settings.refuse_unknown({name: None}, known, "linear")
+        settings.seconds(parts["training"].budget, "training.budget")
+        open_index(parts["index"].use, 1)
+        evaluation = parts["evaluation"]
+        _, k = parse(evaluation.metric)
+        evaluation.ks = sorted({*evaluation.ks, k})
+        if evaluation.protocol is not None and evaluation.protocol not in PROTOCOLS:
+            near = did_you_mean(evaluation.protocol, PROTOCOLS)
+            raise ConfigError(
+                f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}"
+            )
+        return cls(table, models, parts["evaluation"], parts["training"], parts["blend"], parts["index"])
+
+
+_SECTIONS = {"evaluation": Evaluation, "training": Training, "blend": Mixing, "index": Indexing}
+
+
+def filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
+    """Return the settings with everything in them, defaults and what validation chose."""
+    table = settings.merged({}, plan.table)
+    for name, part in _SECTIONS.items():
+        filled = settings.settings_of(part(**table.get(name, {})))
+        table[name] = {key: value for key, value in filled.items() if value is not None}
+    table["training"] |= {"tune_weights": False, "anonymous": chosen.weights.anonymous}
+    table["evaluation"]["protocol"] = plan.evaluation.protocol or possible_protocols(shop)[0]
+    table["linear"] = {
+        model.name: {
+            "use": model.section["use"],
+            **settings.settings_of(model.make(chosen.settings[model.name])),
+        }
+        for model in plan.models
+    }
+    if len(chosen.weights.kinds) > 1 and "events" in table:
+        table["events"]["weights"] = chosen.weights.kinds
+    return table
