@@ -73,3 +73,13 @@ def test_candidates_do_not_depend_on_the_order_of_items(rows, num_candidates):
         usable = np.sort(row[(row > 0) & (row != 3)])[::-1]
         assert chosen.sum() >= min(num_candidates, len(usable))
         assert set(usable[:num_candidates].tolist()) <= set(row[chosen].tolist())
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30), st.sampled_from([5, 40, 700, 1001]))
+def test_the_kth_largest_is_that_of_a_sort(seed, k, size):
+    rng = np.random.default_rng(seed)
+    scores = np.maximum(rng.integers(-3, 40, (3, size)), 0).astype(np.float32)
+    union = candidates({"x": scores}, np.ones(scores.shape, bool), k)
+    for row, chosen in zip(scores, union, strict=True):
+        least = np.sort(row)[::-1][min(k, size) - 1]
+        assert (chosen == ((row >= least) & (row > 0))).all()

@@ -5,6 +5,7 @@ B cases, N items, K the longest list asked for.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +28,9 @@ Scorer = Callable[[History, npt.NDArray[np.bool_]], Scores]
 Progress = Callable[[int, int], None]
 """Called with the cases done and all cases."""
 
-_CELLS = 1 << 24
+_CELLS = 1 << 23
+_THREADS = 2
+"""Blocks in work at once: array operations let go of the interpreter's lock."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +94,23 @@ def measure(
     slices = {"": np.ones(cases.relevant.shape[1], bool)} | dict(item_slices or {})
     restricted = {name: _restricted(cases.relevant, items) for name, items in slices.items()}
     parts: dict[str, list[PerUser]] = {name: [] for name in scorers}
-    for start in range(0, len(cases), size):
+
+    def measured(start: int) -> dict[str, PerUser]:
         block = np.arange(start, min(start + size, len(cases)))
         some = cases.take(block)
         allowed = some.allowed()
         relevant = {name: rows[block] for name, rows in restricted.items()}
-        for name, scorer in scorers.items():
-            parts[name].append(_block(name, scorer, some.queries, allowed, relevant, ks))
-        if progress is not None:
-            progress(int(block[-1]) + 1, len(cases))
+        return {
+            name: _block(name, scorer, some.queries, allowed, relevant, ks)
+            for name, scorer in scorers.items()
+        }
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for n, found in enumerate(pool.map(measured, range(0, len(cases), size)), start=1):
+            for name, part in found.items():
+                parts[name].append(part)
+            if progress is not None:
+                progress(min(n * size, len(cases)), len(cases))
     return {name: _joined(blocks, max(ks)) for name, blocks in parts.items()}
 
 
