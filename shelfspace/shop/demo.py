@@ -74,6 +74,12 @@ attributes = ["size"]
 [users]
 path = "users.parquet"
 
+[linear]
+past_future = false           # 20 s a fit on 68 thousand items; the rest is done in a few minutes
+
+[training]
+budget = "100s"
+
 [clean]
 # lines of fuel, coupons and gift cards, and those that name no product
 """
