@@ -60,5 +60,5 @@ def test_shuffled_times_are_named_in_the_verdict(customers: pa.Table, tmp_path: 
     settings = SETTINGS | {"events": {k: v for k, v in SETTINGS["events"].items() if k != "basket_id"}}
     ss.train(settings, events=shuffled, out=tmp_path)
     verdict = json.loads((tmp_path / "metrics.json").read_text("utf-8"))["verdict"]
-    assert verdict["leaks"] == ["shuffled times"]
+    assert "shuffled times" in verdict["leaks"]
     assert "shuffled times" in verdict["text"]

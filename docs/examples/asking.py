@@ -4,7 +4,7 @@ space = ss.open("runs/shop")
 
 # one item, several, with a hard filter
 space.similar("item-0000042", k=5)
-space.similar(["item-0000042", "item-0000007"], k=5, where="price<20 and available")
+space.similar(["item-0000042", "item-0000007"], k=5, where="price<20 and not (brand in (Acme))")
 
 # a user; a basket; a session with times, added to what is known of the user
 space.recommend("user-0000007", k=5)
