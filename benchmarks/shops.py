@@ -3,8 +3,8 @@
     python benchmarks/shops.py --data DATA
 
 Trains on the invoices with nothing but the settings of docs/examples/shop.toml, writes the figures of `time` and
-`time-any` with their intervals, the seconds and the peak memory; then holds out a tenth of the items five times and ranks
-them by content, by popularity and at random. Everything goes to benchmarks/results/shops.json.
+`time-any` with their intervals, the seconds and the peak memory; then holds out a tenth of the items five times and
+ranks them by content, by popularity and at random. Everything goes to benchmarks/results/shops.json.
 """
 
 import argparse
