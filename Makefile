@@ -10,6 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/shelfspace demo $(RUN)/shop
 	$(BIN)/shelfspace check $(RUN)/shop/shop.toml --out $(RUN)/check
 	$(BIN)/shelfspace train $(RUN)/shop/shop.toml --out $(RUN)
+	$(BIN)/shelfspace recommend $(RUN) 1 --k 5
 	$(BIN)/shelfspace recommend $(RUN) --all --k 10 --to $(RUN)/recommendations.parquet
 	$(BIN)/shelfspace export $(RUN) --to $(RUN)/vectors.parquet
 	@echo "Open $(RUN)/report.html (how good, beside plain baselines) and $(RUN)/check/check.html (what the data holds)."
