@@ -11,6 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shelfspace.errors import InputError, JobError, ShelfspaceError
     from shelfspace.pipeline import check, evaluate, train
     from shelfspace.space import Space
@@ -47,7 +49,7 @@ _HOMES = {
 }
 
 
-def open(run: str) -> "Space":  # noqa: A001  (`ss.open` reads as it should)
+def open(run: "str | Path") -> "Space":  # noqa: A001  (`ss.open` reads as it should)
     """Open the current space of a run folder.
 
     Raises:
