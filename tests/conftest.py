@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 import shelfspace
+
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 REPOSITORY = Path(__file__).parents[1]
 
