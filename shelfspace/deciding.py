@@ -39,7 +39,7 @@ def decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None) 
     training = plan.training
     chosen = choosing.choose(
         plan.models,
-        {mode: block.validation for mode, block in blocks.items()},
+        {mode: block.windows for mode, block in blocks.items()},
         shop.catalogue,
         _weights(shop, training.anonymous),
         num_named(shop),

@@ -12,14 +12,13 @@ import numpy as np
 from shelfspace.blend import Blend, Mode
 from shelfspace.config import Table, build, search_space, settings_of
 from shelfspace.errors import ConfigError, did_you_mean
-from shelfspace.evaluation.measure import measure
 from shelfspace.evaluation.mixing import Mix, choose_weights
-from shelfspace.evaluation.search import Search, Settings, Trial, tune
+from shelfspace.evaluation.search import Search, Settings, Trial, Value, tune
 from shelfspace.evaluation.weighing import (
     Weights,
-    alone,
     cutoff,
     learnable,
+    mean_value,
     reweighted,
     sampled,
     search_weights,
@@ -122,7 +121,7 @@ def fit_all(
 
 def choose(
     models: Sequence[Model],
-    validation: Mapping[Mode, Cases],
+    validation: Mapping[Mode, Sequence[Cases]],
     catalogue: Catalogue,
     weights: Weights,
     num_named: int,
@@ -147,7 +146,9 @@ def choose(
 
     Args:
         models: what to tune.
-        validation: the block of each mode; `new` must be there. Blocks of one protocol share what they fit.
+        validation: the blocks of each mode; `new` must be there. Where there are several windows, settings are
+            chosen for the mean over them, and weights for all their cases. Windows of the same place share what
+            they fit.
         catalogue: the items.
         weights: what events count for, to start from.
         num_named: how many rows of the histories are named users; the others are anonymous.
@@ -165,7 +166,7 @@ def choose(
     """
     begun = time.monotonic()
     searches: dict[str, Search[Any]] = {}
-    space = weight_space(weights, validation["new"].fit, num_named) if tune_weights else {}
+    space = weight_space(weights, validation["new"][0].fit, num_named) if tune_weights else {}
     if space:
         found = _kept(
             checkpoint,
@@ -175,28 +176,35 @@ def choose(
             ),
         )
         weights, searches["event weights"] = weights.times(found.best), found
-    validation = {mode: reweighted(cases, weights, num_named) for mode, cases in validation.items()}
+    validation = {
+        mode: [reweighted(cases, weights, num_named) for cases in windows]
+        for mode, windows in validation.items()
+    }
     settings: dict[str, Settings] = {}
     for n, model in enumerate(models):
         if told is not None:
             told(f"tuning {model.name}", n, len(models))
-        cases = validation["any" if model.part is Repeat and "any" in validation else "new"]
+        windows = validation["any" if model.part is Repeat and "any" in validation else "new"]
         left = max(0.0, budget_seconds - (time.monotonic() - begun)) / (len(models) - n)
         found = _kept(
             checkpoint,
             model.name,
-            lambda: _tuned(model, cases, catalogue, metric, left, max_trials, max_cases, max_events, seed),  # noqa: B023
+            lambda: _tuned(model, windows, catalogue, metric, left, max_trials, max_cases, max_events, seed),  # noqa: B023
         )
         searches[model.name], settings[model.name] = found, found.best
     if told is not None:
         told("weighing the blend", len(models), len(models))
-    fitted = fit_all(models, settings, validation["new"].fit, catalogue)
-    entering = {name: part for name, part in fitted.items() if mixed is None or name in mixed}
+    entering = [model for model in models if mixed is None or model.name in mixed]
+    fitted = [fit_all(entering, settings, cases.fit, catalogue) for cases in validation["new"]]
     k, mixes = cutoff(metric), dict[Mode, Mix]()
-    for mode, cases in validation.items():
-        scales = mixes["new"].scales if "new" in mixes else None
+    for mode, windows in validation.items():
         mixes[mode] = choose_weights(
-            cases, entering, k=k, num_candidates=num_candidates, max_cases=max_cases, scales=scales, seed=seed
+            list(zip(windows, fitted, strict=False)),  # `any` may have a window more than `new`
+            k=k,
+            num_candidates=num_candidates,
+            max_cases=max_cases * len(windows),
+            scales=mixes["new"].scales if "new" in mixes else None,
+            seed=seed,
         )
     return Chosen(weights, settings, mixes, searches)
 
@@ -212,7 +220,7 @@ def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_can
 
 def _tuned(
     model: Model,
-    cases: Cases,
+    windows: Sequence[Cases],
     catalogue: Catalogue,
     metric: str,
     budget_seconds: float,
@@ -222,29 +230,28 @@ def _tuned(
     seed: int,
 ) -> Search[Any]:
     space = {name: where for name, where in search_space(model.part).items() if name not in model.section}
-    if cases.fit.clock != "calendar":
-        space = {
-            name: where
-            for name, where in space.items()
-            if cases.fit.clock == "steps" or "half_life" not in name
-        }
+    clock = windows[0].fit.clock
+    if clock != "calendar":
+        space = {name: where for name, where in space.items() if clock == "steps" or "half_life" not in name}
     if not space:
         return Search({}, float("nan"), ())
-    sample = cases.sample(max_cases, seed=seed)
-    history = learnable(sampled(cases.fit, max_events, seed))
+    samples = [cases.sample(max_cases, seed=seed) for cases in windows]
+    histories = [learnable(sampled(cases.fit, max_events, seed)) for cases in windows]
 
-    def objective(retriever: Retriever) -> float:
-        return measure(sample, {"x": alone(retriever)}, ks=(cutoff(metric),))["x"].mean(metric)
+    def change(parts: Sequence[Retriever], name: str, value: Value) -> None:
+        for part in parts:
+            setattr(part, name, value)
 
     return tune(
-        lambda settings: model.make(settings).fit(history, catalogue),
+        lambda settings: [model.make(settings).fit(history, catalogue) for history in histories],
         space,
-        objective,
+        lambda parts: mean_value(samples, parts, metric),
         budget_seconds=budget_seconds,
         max_trials=max_trials,
         seed=seed,
         start={name: value for name, value in settings_of(model.make({})).items() if name in space},
         refit_free=getattr(model.part, "REFIT_FREE", frozenset()) & space.keys(),
+        change=change,
     )
 
 

@@ -3,7 +3,7 @@
 V validation cases, C candidates of one case, R retrievers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,9 +33,12 @@ class Mix:
     steps: list[dict[str, float | str]] = field(default_factory=list)
 
 
+Window = tuple[Cases, Mapping[str, Retriever]]
+"""A block of validation cases, and the retrievers fitted on its `fit`."""
+
+
 def choose_weights(
-    cases: Cases,
-    retrievers: Mapping[str, Retriever],
+    windows: Sequence[Window],
     *,
     k: int = 10,
     num_candidates: int = 100,
@@ -48,19 +51,18 @@ def choose_weights(
     Starts from the best single retriever and changes one weight at a time over a fixed grid, as long as NDCG@k rises.
 
     Args:
-        cases: the validation block that the retrievers were not fitted on.
-        retrievers: fitted on `cases.fit`.
+        windows: one or more validation blocks, each with the same retrievers by name; every case counts alike.
         k: where NDCG is cut.
         num_candidates: what the blend will use.
-        max_cases: at most so many cases, drawn at random.
+        max_cases: at most so many cases of all windows together, drawn at random.
         scales: scales that another mode has settled; else the mean best score of each retriever becomes 1.
         seed: of the draw, and of the order of items that tie.
 
     Cost: O(V C R) memory; about 50 R passes of O(V C) time.
     """
-    names = list(retrievers)
+    names = list(windows[0][1])
     scores, gains, num_relevant, found_scales = _collect(
-        cases, retrievers, num_candidates, max_cases, scales or {}, seed
+        windows, num_candidates, max_cases, scales or {}, seed
     )
     ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
     best_dcg = ideal[np.minimum(num_relevant, k)]
@@ -90,19 +92,18 @@ def choose_weights(
 
 
 def _collect(
-    cases: Cases,
-    retrievers: Mapping[str, Retriever],
+    windows: Sequence[Window],
     num_candidates: int,
     max_cases: int,
     scales: Mapping[str, float],
     seed: int,
 ) -> tuple[Floats, Floats, npt.NDArray[np.int64], dict[str, float]]:
     """Return scaled scores [R, V, C] (-inf where there is no candidate), gains [V, C], relevant counts [V], scales."""
-    names = list(retrievers)
-    shuffle = np.random.default_rng(seed).permutation(cases.relevant.shape[1])
+    names = list(windows[0][1])
+    shuffle = np.random.default_rng(seed).permutation(windows[0][0].relevant.shape[1])
     rows_scores, rows_gains, tops = [], [], []
     counts = []
-    for block in _blocks(cases.sample(max_cases, seed=seed), len(names)):
+    for block, retrievers in _blocks(windows, max_cases, seed):
         parts = {name: retrievers[name].score(block.queries) for name in names}
         union = candidates(parts, block.allowed(), num_candidates)
         relevant = block.relevant.toarray()
@@ -129,10 +130,12 @@ def _collect(
     return scores, gains, np.concatenate(counts), found
 
 
-def _blocks(cases: Cases, num_retrievers: int) -> Iterator[Cases]:
-    size = max(1, BLOCK_VALUES // (num_retrievers * cases.relevant.shape[1]))
-    for start in range(0, len(cases), size):
-        yield cases.take(np.arange(start, min(start + size, len(cases))))
+def _blocks(windows: Sequence[Window], max_cases: int, seed: int) -> Iterator[Window]:
+    for cases, retrievers in windows:
+        size = max(1, BLOCK_VALUES // (len(retrievers) * cases.relevant.shape[1]))
+        some = cases.sample(max_cases // len(windows), seed=seed)
+        for start in range(0, len(some), size):
+            yield some.take(np.arange(start, min(start + size, len(some)))), retrievers
 
 
 def _dcg(total: Floats, gains: Floats, k: int) -> npt.NDArray[np.float64]:

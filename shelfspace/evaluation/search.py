@@ -72,6 +72,7 @@ def tune(
     seed: int = 0,
     start: Settings | None = None,
     refit_free: Collection[str] = (),
+    change: Callable[[Part, str, Value], None] = setattr,
     keep: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Search[Part]:
@@ -92,7 +93,8 @@ def tune(
         start: the settings to begin with, usually the defaults: a value for every name in `space`. One that
             lies where the search does not look is tried all the same.
         refit_free: names in `space` that only scoring reads: of every fitted part, some more values of these
-            are tried by setting the attribute, without fitting again.
+            are tried without fitting again.
+        change: how such a setting of a fitted part is changed: the attribute is set.
         keep: hold on to the best fitted part. Not together with `refit_free`, which changes parts after they
             are made.
         progress: told the trials done and `max_trials`.
@@ -138,7 +140,8 @@ def tune(
         for _ in range(more):
             if part is None or over() or not asking.knows(settings):
                 break
-            trials.append(_rescore(part, free, objective, asking.ask(settings, free)))
+            again = asking.ask(settings, free)
+            trials.append(_try(lambda s: _changed(part, free, change, s), objective, again)[0])  # noqa: B023
             asking.tell(trials[-1])
         if progress is not None:
             progress(len(trials), limit)
@@ -163,15 +166,12 @@ def _try(
     return Trial(settings, value if not failure else float("nan"), time.monotonic() - begun, failure), part
 
 
-def _rescore(
-    part: Part, free: Collection[str], objective: Callable[[Part], float], settings: Settings
-) -> Trial:
-    def changed(settings: Settings) -> Part:
-        for name in free:
-            setattr(part, name, settings[name])
-        return part
-
-    return _try(changed, objective, settings)[0]
+def _changed(
+    part: Part, free: Collection[str], change: Callable[[Part, str, Value], None], settings: Settings
+) -> Part:
+    for name in free:
+        change(part, name, settings[name])
+    return part
 
 
 class _Asking:

@@ -4,7 +4,7 @@ U rows of a history, the first of them named users.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,7 +66,7 @@ def weight_space(weights: Weights, history: History, num_named: int) -> dict[str
 
 
 def search_weights(
-    validation: Cases,
+    windows: Sequence[Cases],
     space: Mapping[str, Choice],
     weights: Weights,
     num_named: int,
@@ -77,14 +77,12 @@ def search_weights(
     seed: int,
 ) -> Search[Any]:
     """Look for what events count for, by the item-kNN kernel at its start values."""
-    cases = validation.sample(max_cases, seed=seed)
-    history = sampled(cases.fit, max_events, seed)
+    samples = [cases.sample(max_cases, seed=seed) for cases in windows]
+    histories = [sampled(cases.fit, max_events, seed) for cases in windows]
 
     def objective(tried: Weights) -> float:
-        scorer = alone(ItemKNN().fit(learnable(tried.of(history, num_named)), catalogue))
-        return measure(reweighted(cases, tried, num_named), {"x": scorer}, ks=(cutoff(metric),))["x"].mean(
-            metric
-        )
+        fitted = [ItemKNN().fit(learnable(tried.of(history, num_named)), catalogue) for history in histories]
+        return mean_value([reweighted(cases, tried, num_named) for cases in samples], fitted, metric)
 
     return tune(
         weights.times,
@@ -111,6 +109,15 @@ def sampled(history: History, max_events: int, seed: int) -> History:
 def alone(retriever: Retriever) -> Scorer:
     """Return the scorer of one model by itself."""
     return lambda queries, allowed: retriever.score(queries)
+
+
+def mean_value(windows: Sequence[Cases], fitted: Sequence[Retriever], metric: str) -> float:
+    """Return a metric's mean over windows, each with the model fitted on its past."""
+    values = [
+        measure(cases, {"x": alone(part)}, ks=(cutoff(metric),))["x"].mean(metric)
+        for cases, part in zip(windows, fitted, strict=True)
+    ]
+    return float(np.mean(values))
 
 
 def cutoff(metric: str) -> int:

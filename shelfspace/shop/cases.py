@@ -69,10 +69,20 @@ class Cases:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The two blocks of a protocol: settings are chosen on `validation`; `test` is measured once."""
+    """The blocks of a protocol: settings are chosen on `validation`; `test` is measured once.
+
+    `earlier` is a window like validation, before it: a cut by time has one where somebody can be asked in it, so that
+    settings are not those of a single season.
+    """
 
     validation: Cases
     test: Cases
+    earlier: Cases | None = None
+
+    @property
+    def windows(self) -> list[Cases]:
+        """What settings are chosen on: validation, and the earlier window where there is one."""
+        return [self.validation] + ([self.earlier] if self.earlier is not None else [])
 
 
 def cases_of(

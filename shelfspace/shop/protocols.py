@@ -39,13 +39,18 @@ class Setting:
 
 def by_time(of: Setting, protocol: str) -> Blocks:
     """Cut all events at two moments: `time`, `time-any`."""
-    first, second = _cuts(of.events.time)
+    early, first, second = _cuts(of.events.time)
     last = float(of.events.time.max())
-    return Blocks(_window(of, protocol, first, second), _window(of, protocol, second, last))
+    earlier = _window(of, protocol, early, first) if early < first else None
+    return Blocks(
+        _window(of, protocol, first, second),
+        _window(of, protocol, second, last),
+        earlier if earlier is not None and len(earlier) else None,
+    )
 
 
-def _cuts(time: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The distinct times nearest to 80 % and 90 % of the events that leave events on each side."""
+def _cuts(time: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """The distinct times nearest to 70, 80 and 90 % of the events that leave events on each side of the last two."""
     instants, counts = np.unique(time, return_counts=True)
     if len(instants) < 3:
         raise InputError(
@@ -55,7 +60,8 @@ def _cuts(time: npt.NDArray[np.float64]) -> tuple[float, float]:
     until = np.cumsum(counts) / len(time)
     one = int(np.argmin(np.abs(until[:-2] - 0.8)))
     two = one + 1 + int(np.argmin(np.abs(until[one + 1 : -1] - 0.9)))
-    return float(instants[one]), float(instants[two])
+    early = int(np.argmin(np.abs(until[: one + 1] - 0.7)))
+    return float(instants[early]), float(instants[one]), float(instants[two])
 
 
 def _window(of: Setting, protocol: str, cut: float, until: float) -> Cases:

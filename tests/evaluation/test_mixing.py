@@ -45,8 +45,8 @@ def problem():
 
 def test_parts_that_complete_each_other_are_both_taken(problem):
     block, models = problem
-    mix = choose_weights(block, models, k=10)
-    single = max(choose_weights(block, {name: part}, k=10).ndcg for name, part in models.items())
+    mix = choose_weights([(block, models)], k=10)
+    single = max(choose_weights([(block, {name: part})], k=10).ndcg for name, part in models.items())
     assert mix.weights["left"] > 0
     assert mix.weights["right"] > 0
     assert mix.ndcg > single + 0.05
@@ -55,7 +55,7 @@ def test_parts_that_complete_each_other_are_both_taken(problem):
 
 def test_the_steps_rise_and_end_at_the_weights(problem):
     block, models = problem
-    mix = choose_weights(block, models, k=10)
+    mix = choose_weights([(block, models)], k=10)
     values = [step["ndcg"] for step in mix.steps]
     assert values == sorted(values)
     assert values[-1] == mix.ndcg
@@ -65,8 +65,8 @@ def test_the_steps_rise_and_end_at_the_weights(problem):
 
 def test_the_scale_of_a_model_does_not_matter(problem):
     block, models = problem
-    one = choose_weights(block, models, k=10)
-    other = choose_weights(block, models | {"left": Known(models["left"].table * 1000)}, k=10)
+    one = choose_weights([(block, models)], k=10)
+    other = choose_weights([(block, models | {"left": Known(models["left"].table * 1000)})], k=10)
     assert other.weights == one.weights
     assert other.ndcg == pytest.approx(one.ndcg, abs=1e-6)
     assert other.scales["left"] == pytest.approx(one.scales["left"] / 1000, rel=1e-5)
@@ -74,6 +74,6 @@ def test_the_scale_of_a_model_does_not_matter(problem):
 
 def test_the_same_seed_gives_the_same_weights(problem):
     block, models = problem
-    assert choose_weights(block, models, max_cases=30, seed=3) == choose_weights(
-        block, models, max_cases=30, seed=3
+    assert choose_weights([(block, models)], max_cases=30, seed=3) == choose_weights(
+        [(block, models)], max_cases=30, seed=3
     )
