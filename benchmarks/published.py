@@ -41,7 +41,14 @@ from shelfspace.evaluation.choosing import blend_of
 from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.mixing import choose_weights
 from shelfspace.evaluation.search import tune
-from shelfspace.evaluation.weighing import alone, mean_value
+from shelfspace.evaluation.weighing import (
+    Weights,
+    alone,
+    mean_value,
+    reweighted,
+    search_weights,
+    weight_space,
+)
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.shop.cases import Cases, cases_of
 from shelfspace.shop.catalogue import Catalogue
@@ -265,15 +272,18 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
         protocol: [with_history(cases) for cases in ([ends_of_lines(shop)] if of.ends else block.windows)]
         for protocol, block in blocks.items()
     }
+    tests = {protocol: with_history(block.test) for protocol, block in blocks.items()}
     models = of.models
     if search:
+        anonymous = anonymous_weight(windows[of.protocols[0]], len(shop.users), shop.catalogue, of.metrics[0])
+        windows = {p: [reweighted(c, anonymous, len(shop.users)) for c in w] for p, w in windows.items()}
+        tests = {p: reweighted(cases, anonymous, len(shop.users)) for p, cases in tests.items()}
         models = {
             model: searched(model, settings, of, windows[asked(of, model)], shop.catalogue, search)
             for model, settings in models.items()
         }
     tables = {}
-    for protocol, block in blocks.items():
-        test = with_history(block.test)
+    for protocol, test in tests.items():
         rows = table(of, models, windows[protocol], test, shop.catalogue)
         tables[f"{name}/{protocol}"] = {
             "cases": len(test),
@@ -311,6 +321,17 @@ def ends_of_lines(shop: Shop) -> Cases:
         candidates=np.ones(history.num_items, bool),
         mask_seen=True,
     )
+
+
+def anonymous_weight(windows: list[Cases], num_named: int, catalogue: Catalogue, metric: str) -> Weights:
+    """Look on validation for what the events of nobody's baskets count for."""
+    weights = Weights({"event": 1.0})
+    space = weight_space(weights, windows[0].fit, num_named)
+    if space:
+        found = search_weights(windows, space, weights, num_named, catalogue, metric, 6000, 10**9, 0)
+        print(f"  event weights: {found.best}", flush=True)
+        weights = weights.times(found.best)
+    return weights
 
 
 def asked(of: Set, model: str) -> str:
