@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from itertools import product
@@ -71,7 +71,6 @@ class Set:
     models: dict[str, dict[str, Any]]
     blends: dict[str, tuple[str, ...]]
     test: str | None = None
-    first_only: bool = False
     ends: bool = False
 
 
@@ -219,9 +218,6 @@ SETS = {
     ),
 }
 
-SETS["uci-first"] = replace(SETS["uci"], protocols=("time",), first_only=True)
-"""Only each named user's first purchase of each item: the cut then falls at nine tenths of these."""
-
 
 @dataclass
 class Row:
@@ -248,7 +244,7 @@ def main() -> None:
         tables |= run(name, SETS[name], options.data, options.search)
     earlier = json.loads(path.read_text())["tables"] if path.exists() else {}
     result = {
-        "command": f"python benchmarks/published.py --data DATA --search {options.search:g}",
+        "command": "python benchmarks/published.py --data DATA --sets SET --search SECONDS, of each table",
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("numpy", "scipy", "implicit")},
@@ -265,8 +261,6 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
     items = of.items | ({"path": str(data / of.items["path"])} if "path" in of.items else {})
     shop = read_shop({"events": events, "items": items, "evaluation": evaluation})
     print(f"{name}: read in {time.monotonic() - begun:.1f} s", flush=True)
-    if of.first_only:
-        shop = replace(shop, history=first_purchases(shop.history, len(shop.users)))
     blocks = {protocol: split(shop, protocol) for protocol in of.protocols}
     windows = {
         protocol: [with_history(cases) for cases in ([ends_of_lines(shop)] if of.ends else block.windows)]
@@ -286,6 +280,7 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
     for protocol, test in tests.items():
         rows = table(of, models, windows[protocol], test, shop.catalogue)
         tables[f"{name}/{protocol}"] = {
+            "search_seconds": search,
             "cases": len(test),
             "users": len(shop.users),
             "items": len(shop.catalogue),
@@ -294,13 +289,6 @@ def run(name: str, of: Set, data: Path, search: float) -> dict[str, Any]:
         }
         show(f"{name}/{protocol}", of, rows)
     return tables
-
-
-def first_purchases(history: History, num_named: int) -> History:
-    key = history.user().astype(np.int64) * history.num_items + history.item
-    keep = np.zeros(history.num_events, bool)
-    keep[np.unique(key, return_index=True)[1]] = True
-    return history.keep(keep & (history.user() < num_named))
 
 
 def ends_of_lines(shop: Shop) -> Cases:
