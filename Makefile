@@ -23,12 +23,12 @@ lint: $(VENV)/.dev
 
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e ".[demo]"
+	$(BIN)/python -m pip install -q -e ".[demo,train]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e ".[demo,dev]"
+	$(BIN)/python -m pip install -q -e ".[demo,train,dev]"
 	@touch $@ $(VENV)/.demo
 
 clean:

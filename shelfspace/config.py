@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 import pydantic
 
-from shelfspace.errors import ConfigError, did_you_mean
+from shelfspace.errors import ConfigError, MissingExtraError, did_you_mean
 
 Table = dict[str, Any]
 
@@ -98,6 +98,20 @@ def checked(part: type, settings: Mapping[str, Any], path: str) -> Table:
     if missing:
         raise ConfigError(f"[{path}] needs {missing[0]!r}")
     return good
+
+
+def extra(module: str, package: str, install: str) -> Any:
+    """Import a module of ours that needs an optional package.
+
+    Raises:
+        MissingExtraError: the package is not installed; it names the line that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as problem:
+        if problem.name is None or problem.name.partition(".")[0] == "shelfspace":
+            raise
+        raise MissingExtraError(package, install) from None
 
 
 def settings_of(part: object) -> Table:

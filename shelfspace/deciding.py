@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from shelfspace import config as settings
 from shelfspace.blend import Blend, Mode
+from shelfspace.encode.learnt import Learnt
+from shelfspace.errors import ConfigError
 from shelfspace.evaluation import choosing, weighing
-from shelfspace.evaluation.choosing import Chosen, Told
+from shelfspace.evaluation.choosing import Chosen, Model, Told
 from shelfspace.evaluation.gate import Gate, Measured, judge
 from shelfspace.evaluation.leaks import LEAKS, Leak, find_leaks
 from shelfspace.evaluation.measure import Scorer, measure
@@ -30,21 +32,29 @@ from shelfspace.shop.splits import possible_protocols, split
 SEARCH_SHARE = 0.5
 """The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
 
+TRAININGS = 3
+"""How often towers are trained: for validation, for test, and on everything."""
 
-def decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None) -> tuple[Chosen, Gate]:
+
+def decided(
+    plan: Plan, shop: Shop, models: list[Model], told: Told | None, checkpoint: Path | None
+) -> tuple[Chosen, Gate]:
     """Choose on validation, then measure once on test what was fitted without it."""
     first = plan.evaluation.protocol or possible_protocols(shop)[0]
     modes: dict[Mode, str] = {"new": first} if first != "time" else {"new": "time", "any": "time-any"}
     blocks = {mode: split(shop, protocol, seed=plan.training.seed) for mode, protocol in modes.items()}
-    training = plan.training
+    training, share = plan.training, plan.training.training_share
+    budget = settings.seconds(training.budget, "training.budget")
     chosen = choosing.choose(
-        plan.models,
+        models,
         {mode: block.windows for mode, block in blocks.items()},
         shop.catalogue,
         _weights(shop, training.anonymous),
         num_named(shop),
         metric=plan.evaluation.metric,
-        budget_seconds=SEARCH_SHARE * settings.seconds(training.budget, "training.budget"),
+        budget_seconds=budget
+        * max(0.05, SEARCH_SHARE - (TRAININGS * share if plan.learning is not None else 0)),
+        training_seconds=budget * share,
         max_trials=training.max_trials,
         max_cases=training.tune_cases,
         max_events=training.tune_events,
@@ -59,12 +69,61 @@ def decided(plan: Plan, shop: Shop, told: Told | None, checkpoint: Path | None) 
         mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
         for mode, block in blocks.items()
     }
-    return chosen, _measured(plan, shop, tests, chosen, told)
+    return chosen, _measured(plan, models, shop, tests, chosen, told)
 
 
-def _measured(plan: Plan, shop: Shop, tests: Mapping[Mode, Cases], chosen: Chosen, told: Told | None) -> Gate:
+def models_of(
+    plan: Plan,
+    shop: Shop,
+    told: Told | None = None,
+    *,
+    start: Path | None = None,
+    same_shop: bool = False,
+    out: Path | None = None,
+) -> list[Model]:
+    """Return the run's models: the linear ones, and the towers where any are to be learnt.
+
+    Args:
+        plan: the settings.
+        shop: the clean shop.
+        told: progress.
+        start: a run whose towers these begin from.
+        same_shop: its ids are this shop's, and keep their vectors.
+        out: the run folder, for what `training.log` names.
+
+    Raises:
+        MissingExtraError: towers are to be learnt and torch is not installed.
+        ConfigError: there is a run to start from, and nothing to be trained.
+        SpaceError: that run is missing or damaged, or nothing in it was trained.
+    """
+    if plan.learning is None:
+        if start is not None:
+            raise ConfigError(
+                "there is a run to start from, but nothing to train: the recipe has no [[objectives]]"
+            )
+        return list(plan.models)
+    begun = None
+    if start is not None:
+        begun = settings.extra("shelfspace.learning.start", "torch", "shelfspace[train]").Start.of_run(
+            start, same_shop=same_shop
+        )
+    learning = settings.extra("shelfspace.learning.trained", "torch", "shelfspace[train]")
+    towers: Model = learning.trained_model(
+        plan.learning, shop, seed=plan.training.seed, told=told, start=begun, logs=plan.training.log, out=out
+    )
+    return [*plan.models, towers]
+
+
+def _measured(
+    plan: Plan,
+    models: list[Model],
+    shop: Shop,
+    tests: Mapping[Mode, Cases],
+    chosen: Chosen,
+    told: Told | None,
+) -> Gate:
     fit = tests["new"].fit
-    fitted = choosing.fit_all(plan.models, chosen.settings, fit, shop.catalogue, told=told)
+    fitted = choosing.fit_all(models, chosen.settings, fit, shop.catalogue, told=told)
     blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
     measured = {}
     for mode, cases in tests.items():
@@ -106,7 +165,10 @@ def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Le
 
 
 def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
-    return next((part.vectors for part in fitted.values() if isinstance(part, ItemVectors)), None)
+    learnt = [part.vectors for part in fitted.values() if isinstance(part, Learnt)]
+    return next(
+        iter(learnt + [part.vectors for part in fitted.values() if isinstance(part, ItemVectors)]), None
+    )
 
 
 def num_named(shop: Shop) -> int:

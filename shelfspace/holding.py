@@ -2,7 +2,7 @@
 
 RUN/current            names N, replaced atomically
 RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
-                       blend.json  linear.npz  history.npz  index/
+                       blend.json  linear.npz  history.npz  index/  encoders/NAME/*.onnx  model.safetensors
 """
 
 import json
@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from shelfspace.blend import Blend
 from shelfspace.config import build, settings_of
+from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import InputError, SpaceError
 from shelfspace.index import Index, open_index
 from shelfspace.linear.models import RETRIEVERS
@@ -143,6 +144,11 @@ def _write(space: Holding, folder: Path) -> None:
     _replace(folder / "blend.json", json.dumps(mix, indent=1))
     learnt = {f"{name}/{key}": a for name, part in used.items() for key, a in part.arrays().items()}
     np.savez(folder / "linear.npz", **learnt)  # type: ignore[arg-type]
+    for name, part in used.items():
+        if isinstance(part, Learnt):
+            (folder / "encoders" / name).mkdir(parents=True)
+            for file, data in part.files().items():
+                (folder / "encoders" / name / file).write_bytes(data)
     (folder / "index").mkdir()
     space.index.save(folder / "index")
 
@@ -189,6 +195,11 @@ def _read(folder: Path) -> dict[str, Any]:
             weights=mix["weights"],
             num_candidates=mix["num_candidates"],
         )
+    for name, part in blend.retrievers.items():
+        if isinstance(part, Learnt):
+            encoders = folder / "encoders" / name
+            with _reading(encoders):
+                part.read_files(partial(_file, encoders))
     return {
         "catalogue": catalogue,
         "users": Ids(users["user_id"].combine_chunks(), "user"),
@@ -200,6 +211,10 @@ def _read(folder: Path) -> dict[str, Any]:
         "blend": blend,
         "address": about["index"],
     }
+
+
+def _file(folder: Path, name: str) -> bytes:
+    return (folder / name).read_bytes()
 
 
 def _restored(name: str, section: Mapping[str, Any], learnt: Mapping[str, npt.NDArray[np.generic]]) -> Any:

@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tomlkit
 
 from shelfspace import config as settings
-from shelfspace.deciding import decided, num_named
+from shelfspace.deciding import decided, models_of, num_named
+from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import ConfigError, GateError, SpaceError
 from shelfspace.evaluation import choosing
 from shelfspace.evaluation.card import write_card
-from shelfspace.evaluation.choosing import Chosen, Told
+from shelfspace.evaluation.choosing import Chosen, Model, Told
 from shelfspace.evaluation.gate import Gate
 from shelfspace.evaluation.report import Neighbours, write_report
 from shelfspace.index import open_index
+from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import ItemVectors
 from shelfspace.plan import Plan, filled
 from shelfspace.shop.check import Check, write_page
+from shelfspace.shop.history import History
 from shelfspace.shop.reading import read_shop, require_trainable
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.sections import folder_config
@@ -60,6 +64,8 @@ def train(
     out: str | Path = "runs/shop",
     strict: bool = False,
     resume: bool = False,
+    start: str | Path | None = None,
+    same_shop: bool = False,
     told: Told | None = None,
     **frames: Any,
 ) -> Space:
@@ -71,6 +77,9 @@ def train(
         out: the run folder. A space that is already there stays current until the new one is whole.
         strict: raise GateError, and leave the old space current, when the new one is worse than the best baseline.
         resume: go on with a run that was stopped: searches that were finished are not made again.
+        start: a run folder whose towers these begin from: words, categories and how fields are fused are carried
+            over, ids are not.
+        same_shop: that run is of this shop: what has an id there keeps its vector, and moves little.
         told: progress: what is being done, how much is done, how much there is.
         frames: tables of the contract as data frames: `events=`, `items=`, `users=` …
 
@@ -90,8 +99,11 @@ def train(
     checkpoint = _checkpoint(out, table, resume=resume)
     shop = _read(plan, frames, out, told)
     require_trainable(shop)
-    chosen, gate = decided(plan, shop, told, checkpoint)
-    space = None if strict and gate.verdict == "worse" else _space(plan, shop, chosen, told)
+    models = models_of(
+        plan, shop, told, start=Path(start) if start is not None else None, same_shop=same_shop, out=out
+    )
+    chosen, gate = decided(plan, shop, models, told, checkpoint)
+    space = None if strict and gate.verdict == "worse" else _space(plan, shop, models, chosen, told)
     gate.write(out)
     write_card(out / "card.md", gate.metrics, _counts(shop), chosen)
     _report(out / "report.html", gate, shop, chosen, space)
@@ -133,7 +145,7 @@ def evaluate(
     plan = Plan.of(settings.load(file, sets=[*sets, *chosen_protocol]))
     shop = _read(plan, frames, None, told)
     require_trainable(shop)
-    _, gate = decided(plan, shop, told, None)
+    _, gate = decided(plan, shop, models_of(plan, shop, told), told, None)
     if out is not None:
         Path(out).mkdir(parents=True, exist_ok=True)
         gate.write(Path(out))
@@ -173,28 +185,40 @@ def _read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | 
     return shop
 
 
-def _space(plan: Plan, shop: Shop, chosen: Chosen, told: Told | None) -> Space:
+def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: Told | None) -> Space:
     """Fit the models that answer, and the vectors, on all events."""
     history = chosen.weights.of(shop.history, num_named(shop))
     if history.clock == "calendar":
         history = replace(history, now=float(history.time.max()))
-    models = [m for m in plan.models if m.name in chosen.used or issubclass(m.part, ItemVectors)]
-    fitted = choosing.fit_all(models, chosen.settings, history, shop.catalogue, told=told)
-    learnt = [part for part in fitted.values() if isinstance(part, ItemVectors)]
-    space = learnt[0] if learnt else ItemVectors().learn(history, shop.catalogue)
-    index = open_index(plan.indexing.use, space.vectors.shape[1])
-    index.add(np.arange(len(space.vectors), dtype=np.int32), space.vectors)
+    used = [m for m in models if m.name in chosen.used or issubclass(m.part, ItemVectors | Learnt)]
+    fitted = choosing.fit_all(used, chosen.settings, history, shop.catalogue, told=told)
+    vectors, blocks = _vectors(fitted, history, shop)
+    index = open_index(plan.indexing.use, vectors.shape[1])
+    index.add(np.arange(len(vectors), dtype=np.int32), vectors)
     return Space(
         catalogue=shop.catalogue,
         users=shop.users,
         history=history,
         kinds=chosen.weights.kinds,
-        vectors=space.vectors,
-        blocks=space.blocks,
+        vectors=vectors,
+        blocks=blocks,
         index=index,
         blend=choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates),
         address=plan.indexing.use,
     )
+
+
+def _vectors(
+    fitted: Mapping[str, Retriever], history: History, shop: Shop
+) -> tuple[npt.NDArray[np.float32], dict[str, int]]:
+    """Return the space's vectors and their blocks: what was trained, else what was factorised."""
+    for part in fitted.values():
+        if isinstance(part, Learnt):
+            unit = part.vectors / np.maximum(np.linalg.norm(part.vectors, axis=1, keepdims=True), 1e-12)
+            return unit.astype(np.float32), {"learnt": unit.shape[1]}
+    factorised = [part for part in fitted.values() if isinstance(part, ItemVectors)]
+    space = factorised[0] if factorised else ItemVectors().learn(history, shop.catalogue)
+    return space.vectors, space.blocks
 
 
 def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:

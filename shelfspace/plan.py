@@ -1,16 +1,24 @@
 """A run's settings: every section of the file that is not the data's own, checked before anything is read."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from shelfspace import config as settings
 from shelfspace.errors import ConfigError, did_you_mean
 from shelfspace.evaluation import choosing
-from shelfspace.evaluation.choosing import Chosen, Model
+from shelfspace.evaluation.choosing import Chosen, LinearModel
 from shelfspace.evaluation.metrics import parse
 from shelfspace.index import open_index
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import PROTOCOLS, possible_protocols
+from shelfspace.training.optimisation import Optimisation
+
+if TYPE_CHECKING:
+    from shelfspace.learning.settings import LearningPlan
+
+LEARNING = ("model", "encoders", "fusion", "user", "profile", "pairs", "objectives", "negatives")
+"""The sections of what is learnt; read where there are `[[objectives]]`."""
 
 
 @dataclass(kw_only=True)
@@ -26,15 +34,17 @@ class Evaluation:
 
 
 @dataclass(kw_only=True)
-class Training:
-    """`[training]`: how long, and from which seed."""
+class Training(Optimisation):
+    """`[training]`: how long, from which seed, and the loop's own settings."""
 
     budget: str = "3m"
+    training_share: float = 0.25
     max_trials: int = 40
     tune_cases: int = 2_000
     tune_events: int = 2_000_000
     tune_weights: bool = True
     anonymous: float = 1.0
+    log: list[str] = field(default_factory=list)
     seed: int = 0
 
 
@@ -58,7 +68,8 @@ class Plan:
     """A run's settings, every section of them checked."""
 
     table: settings.Table
-    models: list[Model]
+    models: list[LinearModel]
+    learning: "LearningPlan | None"
     evaluation: Evaluation
     training: Training
     mixing: Mixing
@@ -71,13 +82,14 @@ class Plan:
         Raises:
             ConfigError: an unknown section or setting, or a value of the wrong type.
         """
-        settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *_SECTIONS])
+        settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *LEARNING, *_SECTIONS])
         parts = {
             name: part(**settings.checked(part, table.get(name, {}), name))
             for name, part in _SECTIONS.items()
         }
         models = choosing.models_of(table.get("linear", {}))
-        known = [model.name for model in models]
+        learning = _learning(table, parts["training"])
+        known = [model.name for model in models] + (["learnt"] if learning is not None else [])
         for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
             settings.refuse_unknown({name: None}, known, "linear")
         settings.seconds(parts["training"].budget, "training.budget")
@@ -90,7 +102,21 @@ class Plan:
             raise ConfigError(
                 f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}"
             )
-        return cls(table, models, parts["evaluation"], parts["training"], parts["blend"], parts["index"])
+        return cls(
+            table, models, learning, parts["evaluation"], parts["training"], parts["blend"], parts["index"]
+        )
+
+
+def _learning(table: settings.Table, training: Training) -> "LearningPlan | None":
+    """Check what is to be learnt; without the extra `[train]` only runs that learn nothing can be planned."""
+    if not table.get("objectives"):
+        return None
+    learning = settings.extra(
+        "shelfspace.learning.settings", "torch", "'shelfspace[train]' (or train with the recipe linear)"
+    )
+    loop = {name: getattr(training, name) for name in settings.settings_of(Optimisation())}
+    plan: LearningPlan = learning.LearningPlan.of(table, Optimisation(**loop))
+    return plan
 
 
 _SECTIONS = {"evaluation": Evaluation, "training": Training, "blend": Mixing, "index": Indexing}
@@ -111,6 +137,9 @@ def filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
         }
         for model in plan.models
     }
+    if "learnt" in chosen.settings:
+        epochs = int(chosen.settings["learnt"]["epochs"] or plan.training.epochs)
+        table["training"] |= {"epochs": epochs, "patience": 0}
     if len(chosen.weights.kinds) > 1 and "events" in table:
         table["events"]["weights"] = chosen.weights.kinds
     return table

@@ -79,6 +79,8 @@ category = "Gruppe"
 
 [training]
 max_trials = 2
+epochs = 2
+epoch_steps = 10
 """
 
 

@@ -26,9 +26,7 @@ def test_no_room_is_missing_from_the_contract():
     contract = (REPOSITORY / "pyproject.toml").read_text("utf-8")
     for entry in PACKAGE.iterdir():
         if (entry.suffix == ".py" or (entry / "__init__.py").is_file()) and entry.stem != "__init__":
-            assert f'"shelfspace.{entry.stem}"' in contract or f"shelfspace.{entry.stem} |" in contract, (
-                entry.stem
-            )
+            assert re.search(rf"[\" ]shelfspace\.{entry.stem}[\" ]", contract), entry.stem
 
 
 def test_there_is_no_drawer_for_odds_and_ends():

@@ -57,11 +57,26 @@ def train(
     out: Annotated[Path, typer.Option(help="the run folder")] = Path("runs/shop"),
     strict: STRICT = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with a run that was stopped")] = False,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="a run whose encoders these begin from")
+    ] = None,
+    same_shop: Annotated[
+        bool, typer.Option("--same-shop", help="that run is of this shop: keep its ids")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Read, tune on validation, measure once on test, fit on everything and write a run folder."""
     with _told() as told:
-        shelfspace.train(source, out=out, sets=sets or (), strict=strict, resume=resume, told=told)
+        shelfspace.train(
+            source,
+            out=out,
+            sets=sets or (),
+            strict=strict,
+            resume=resume,
+            start=start,
+            same_shop=same_shop,
+            told=told,
+        )
     _show_metrics(out, as_json)
     screen.say(f"written: {out} (report.html shows it all)")
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,11 +36,61 @@ Told = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Model:
+class Asked:
+    """What a search is asked for.
+
+    metric: what is maximised;  budget_seconds: wall clock;  max_trials, max_cases, max_events: see `choose`;
+    seed: of every draw;  folder: where what is half done may be kept.
+    """
+
+    metric: str
+    budget_seconds: float
+    max_trials: int
+    max_cases: int
+    max_events: int
+    seed: int
+    folder: Path | None = None
+
+
+class Model(Protocol):
+    """One of a run's models: how it is tuned, and made; of one that is trained, on a single window of validation."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def section(self) -> Table:
+        """What the file fixes."""
+        ...
+
+    @property
+    def part(self) -> type:
+        """The class of what is made."""
+        ...
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is slow to fit."""
+        ...
+
+    def make(self, settings: Mapping[str, Any]) -> Any:
+        """Return the part with these settings, not yet fitted."""
+        ...
+
+    def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
+        """Look on validation for the settings that the file leaves open."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinearModel:
     """One `[linear.NAME]`: a part, and the settings that the file fixes; the rest is for validation to choose."""
 
     name: str
     section: Table
+    trained: bool = False
 
     @property
     def part(self) -> type:
@@ -51,6 +101,35 @@ class Model:
         """Build the part, not yet fitted."""
         retriever: Retriever = build(RETRIEVERS, {**self.section, **settings}, path=f"linear.{self.name}")
         return retriever
+
+    def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
+        """Search what the part's signature marks, for the mean over the windows."""
+        space = {name: where for name, where in search_space(self.part).items() if name not in self.section}
+        clock = windows[0].fit.clock
+        if clock != "calendar":
+            space = {
+                name: where for name, where in space.items() if clock == "steps" or "half_life" not in name
+            }
+        if not space:
+            return Search({}, float("nan"), ())
+        samples = [cases.sample(asked.max_cases, seed=asked.seed) for cases in windows]
+        histories = [learnable(sampled(cases.fit, asked.max_events, asked.seed)) for cases in windows]
+
+        def change(parts: Sequence[Retriever], name: str, value: Value) -> None:
+            for part in parts:
+                setattr(part, name, value)
+
+        return tune(
+            lambda settings: [self.make(settings).fit(history, catalogue) for history in histories],
+            space,
+            lambda parts: mean_value(samples, parts, asked.metric),
+            budget_seconds=asked.budget_seconds,
+            max_trials=asked.max_trials,
+            seed=asked.seed,
+            start={name: value for name, value in settings_of(self.make({})).items() if name in space},
+            refit_free=getattr(self.part, "REFIT_FREE", frozenset()) & space.keys(),
+            change=change,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,7 +153,7 @@ class Chosen:
         return {name for mix in self.mixes.values() for name, weight in mix.weights.items() if weight > 0}
 
 
-def models_of(sections: Mapping[str, Any]) -> list[Model]:
+def models_of(sections: Mapping[str, Any]) -> list[LinearModel]:
     """Read `[linear.*]`: `use` is the section's own name where it is not given; `NAME = false` leaves a model out.
 
     Raises:
@@ -92,7 +171,7 @@ def models_of(sections: Mapping[str, Any]) -> list[Model]:
             raise ConfigError(
                 f"[linear.{name}] is unknown{did_you_mean(name, RETRIEVERS)}; known: {sorted(RETRIEVERS)}"
             )
-        model = Model(name, {"use": name, **section})
+        model = LinearModel(name, {"use": name, **section})
         model.make({})
         models.append(model)
     if not models:
@@ -128,6 +207,7 @@ def choose(
     *,
     metric: str = "ndcg@10",
     budget_seconds: float = 180.0,
+    training_seconds: float = 60.0,
     max_trials: int = 40,
     max_cases: int = 2000,
     max_events: int = 2_000_000,
@@ -146,14 +226,14 @@ def choose(
 
     Args:
         models: what to tune.
-        validation: the blocks of each mode; `new` must be there. Where there are several windows, settings are
-            chosen for the mean over them, and weights for all their cases. Windows of the same place share what
-            they fit.
+        validation: the blocks of each mode, the latest first; `new` must be there. Where there are several, settings
+            are chosen for the mean over them; the blend's weights on the first. Modes share what they fit.
         catalogue: the items.
         weights: what events count for, to start from.
         num_named: how many rows of the histories are named users; the others are anonymous.
         metric: what is maximised.
         budget_seconds: wall clock for the searches; the blend's weights come after.
+        training_seconds: wall clock for the first training of a model that is trained.
         max_trials: for each model.
         max_cases: cases scored in a trial.
         max_events: events fitted in a trial.
@@ -181,28 +261,35 @@ def choose(
         for mode, windows in validation.items()
     }
     settings: dict[str, Settings] = {}
-    for n, model in enumerate(models):
+    linear = [model for model in models if not model.trained]
+    for n, model in enumerate([*linear, *(model for model in models if model.trained)]):
         if told is not None:
             told(f"tuning {model.name}", n, len(models))
         windows = validation["any" if model.part is Repeat and "any" in validation else "new"]
-        left = max(0.0, budget_seconds - (time.monotonic() - begun)) / (len(models) - n)
+        left = max(0.0, budget_seconds - (time.monotonic() - begun)) / max(1, len(linear) - n)
+        if model.trained:
+            left = training_seconds
         found = _kept(
             checkpoint,
             model.name,
-            lambda: _tuned(model, windows, catalogue, metric, left, max_trials, max_cases, max_events, seed),  # noqa: B023
+            lambda: model.tuned(  # noqa: B023
+                windows,  # noqa: B023
+                catalogue,
+                Asked(metric, left, max_trials, max_cases, max_events, seed, checkpoint),  # noqa: B023
+            ),
         )
         searches[model.name], settings[model.name] = found, found.best
     if told is not None:
         told("weighing the blend", len(models), len(models))
     entering = [model for model in models if mixed is None or model.name in mixed]
-    fitted = [fit_all(entering, settings, cases.fit, catalogue) for cases in validation["new"]]
+    fitted = fit_all(entering, settings, validation["new"][0].fit, catalogue)
     k, mixes = cutoff(metric), dict[Mode, Mix]()
     for mode, windows in validation.items():
         mixes[mode] = choose_weights(
-            list(zip(windows, fitted, strict=False)),  # `any` may have a window more than `new`
+            [(windows[0], fitted)],  # fitting every model once more costs more than a second window brings
             k=k,
             num_candidates=num_candidates,
-            max_cases=max_cases * len(windows),
+            max_cases=max_cases,
             scales=mixes["new"].scales if "new" in mixes else None,
             seed=seed,
         )
@@ -216,43 +303,6 @@ def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_can
         weights["any"] = weights["new"]
     names = [n for n in mixes["new"].weights if n in fitted]
     return Blend({n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates)
-
-
-def _tuned(
-    model: Model,
-    windows: Sequence[Cases],
-    catalogue: Catalogue,
-    metric: str,
-    budget_seconds: float,
-    max_trials: int,
-    max_cases: int,
-    max_events: int,
-    seed: int,
-) -> Search[Any]:
-    space = {name: where for name, where in search_space(model.part).items() if name not in model.section}
-    clock = windows[0].fit.clock
-    if clock != "calendar":
-        space = {name: where for name, where in space.items() if clock == "steps" or "half_life" not in name}
-    if not space:
-        return Search({}, float("nan"), ())
-    samples = [cases.sample(max_cases, seed=seed) for cases in windows]
-    histories = [learnable(sampled(cases.fit, max_events, seed)) for cases in windows]
-
-    def change(parts: Sequence[Retriever], name: str, value: Value) -> None:
-        for part in parts:
-            setattr(part, name, value)
-
-    return tune(
-        lambda settings: [model.make(settings).fit(history, catalogue) for history in histories],
-        space,
-        lambda parts: mean_value(samples, parts, metric),
-        budget_seconds=budget_seconds,
-        max_trials=max_trials,
-        seed=seed,
-        start={name: value for name, value in settings_of(model.make({})).items() if name in space},
-        refit_free=getattr(model.part, "REFIT_FREE", frozenset()) & space.keys(),
-        change=change,
-    )
 
 
 def _kept(checkpoint: Path | None, name: str, search: Callable[[], Search[Any]]) -> Search[Any]:

@@ -14,7 +14,7 @@ from shelfspace.config import Choice
 from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.search import Search, Settings, tune
 from shelfspace.linear.knn import ItemKNN
-from shelfspace.linear.retriever import Retriever
+from shelfspace.linear.retriever import Scoring
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -106,12 +106,12 @@ def sampled(history: History, max_events: int, seed: int) -> History:
     return history.keep(np.repeat(keep, history.lengths()))
 
 
-def alone(retriever: Retriever) -> Scorer:
+def alone(retriever: Scoring) -> Scorer:
     """Return the scorer of one model by itself."""
     return lambda queries, allowed: retriever.score(queries)
 
 
-def mean_value(windows: Sequence[Cases], fitted: Sequence[Retriever], metric: str) -> float:
+def mean_value(windows: Sequence[Cases], fitted: Sequence[Scoring], metric: str) -> float:
     """Return a metric's mean over windows, each with the model fitted on its past."""
     values = [
         measure(cases, {"x": alone(part)}, ks=(cutoff(metric),))["x"].mean(metric)

@@ -24,6 +24,14 @@ class Reason:
     amount: float
 
 
+class Scoring(Protocol):
+    """What scores every item for a history; measuring needs no more."""
+
+    def score(self, queries: History) -> Scores:
+        """Return float32 [B, N], higher is better."""
+        ...
+
+
 class Retriever(Protocol):
     """A model that scores every item for a history. Its keyword-only arguments are its section of the TOML file."""
 

@@ -22,7 +22,8 @@ class History:
     item: int32 [E];  time: float64 [E], in days or steps, not falling within a user;
     weight: float32 [E], what an event counts for;  kind: int8 [E], an index into the shop's event kinds;
     basket: int32 [E], equal where events belong to one basket or session, -1 where to none;
-    now: the moment of asking, from which ages are counted; None: each user's own last event.
+    now: the moment of asking, from which ages are counted; None: each user's own last event;
+    who: int32 [U], the shop's user that each row is, -1 for nobody known; None: row u is user u.
     """
 
     indptr: npt.NDArray[np.int64]
@@ -34,6 +35,7 @@ class History:
     num_items: int
     clock: Clock = "calendar"
     now: float | None = None
+    who: npt.NDArray[np.int32] | None = None
 
     @classmethod
     def of(
@@ -121,6 +123,7 @@ class History:
     def of_users(self, rows: npt.ArrayLike) -> Self:
         """Return a history whose rows are these users, in the order given."""
         rows = np.asarray(rows, dtype=np.int64)
+        who = rows.astype(np.int32) if self.who is None else self.who[rows]
         lengths = self.lengths()[rows]
         starts = np.repeat(self.indptr[rows], lengths)
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -133,6 +136,7 @@ class History:
             weight=self.weight[index],
             kind=self.kind[index],
             basket=self.basket[index],
+            who=who,
         )
 
     def matrix(self, values: npt.NDArray[np.floating] | None = None) -> sparse.csr_array:

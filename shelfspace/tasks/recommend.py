@@ -102,12 +102,13 @@ def _queries(
     # an unknown user asks with an empty row: `of_users` needs one, and only known rows are filled from it
     asked = known.of_users(np.maximum(rows, 0)) if users else _empty(known)
     if users and (rows < 0).any():
-        asked = asked.keep(np.repeat(rows >= 0, asked.lengths()))
+        asked = replace(asked.keep(np.repeat(rows >= 0, asked.lengths())), who=rows)
     return _with_events(space, asked, history) if history else asked
 
 
 def _empty(like: History) -> History:
-    return replace(like.of_users(np.zeros(0, np.int64)), indptr=np.zeros(2, np.int64))
+    nobody = like.of_users(np.zeros(0, np.int64))
+    return replace(nobody, indptr=np.zeros(2, np.int64), who=np.full(1, -1, np.int32))
 
 
 def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) -> History:
@@ -127,7 +128,7 @@ def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) 
         kind_rows.append(kinds.index(event.event) if event.event is not None else len(kinds) - 1)
     weights = np.asarray([space.kinds[kinds[row]] for row in kind_rows], np.float32)
     size = asked.num_events + len(given)
-    return History.of(
+    longer = History.of(
         np.zeros(size, np.int64),
         np.concatenate([asked.item, items]),
         np.concatenate([asked.time, times]),
@@ -139,6 +140,7 @@ def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) 
         clock=asked.clock,
         now=None if asked.now is None else max([asked.now, *times]),
     )
+    return replace(longer, who=asked.who)
 
 
 def _item_row(space: Holding, text: str) -> int:

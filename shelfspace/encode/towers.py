@@ -1,0 +1,135 @@
+"""The exported towers, run by onnxruntime. B rows, N items, T history length, D embedding_dim."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from shelfspace.inputs.fields import Dense, Field, Records
+from shelfspace.inputs.pasts import Age, recent
+from shelfspace.inputs.readers import READERS, Reader
+from shelfspace.shop.history import History
+
+Floats = npt.NDArray[np.float32]
+Sides = Mapping[str, Mapping[str, Reader]]
+
+BLOCK = 2048
+"""Rows encoded at once."""
+
+
+@dataclass
+class Towers:
+    """The item tower and the user tower, with the readers of their fields.
+
+    item, user: ONNX graphs, as `model.export` makes them;
+    readers: by side (`item`, `user`) and field;
+    length, age: of a user's history, as in training;
+    profiles: fields of all users by name, where the user tower reads a profile.
+    """
+
+    item: bytes
+    user: bytes
+    readers: Sides
+    length: int
+    age: Age
+    profiles: Mapping[str, Field] = field(default_factory=dict)
+
+    def items(self, records: Records) -> Floats:
+        """Return item vectors, float32 [N, D], of listings: known ones, or such as no one has seen."""
+        fields = {name: reader.read(records) for name, reader in self.readers["item"].items()}
+
+        def asked(rows: slice) -> dict[str, npt.NDArray[Any]]:
+            return _padded({name: _part(field, rows) for name, field in fields.items()})
+
+        return _run(self._item, asked, len(records.num_events))
+
+    def users(self, queries: History, vectors: Floats) -> Floats:
+        """Return user vectors, float32 [B, D], from histories over item vectors [N, D]."""
+        who = queries.who if queries.who is not None else np.arange(len(queries), dtype=np.int32)
+        people = len(next(iter(self.profiles.values()))) if self.profiles else 0
+        who = np.where(who < people, who, -1)
+
+        def asked(rows: slice) -> dict[str, npt.NDArray[Any]]:
+            row = np.arange(len(queries))[rows]
+            item, age, mask = recent(queries, row, queries.indptr[row + 1], self.length, age=self.age)
+            chosen = np.maximum(who[rows], 0)
+            profile = {name: held.take(chosen) for name, held in self.profiles.items()}
+            given = {"items": vectors[item], "age": age, "mask": mask, "known": who[rows] >= 0}
+            return given | (_padded(profile) if profile else {})
+
+        return _run(self._user, asked, len(queries))
+
+    def files(self) -> dict[str, bytes]:
+        """Return what `of` takes."""
+        about: dict[str, Any] = {
+            side: {
+                name: {
+                    "use": next(k for k, v in READERS.items() if v is type(reader)),
+                    "state": reader.state(),
+                }
+                for name, reader in readers.items()
+            }
+            for side, readers in self.readers.items()
+        }
+        about |= {"length": self.length, "age": self.age}
+        return {
+            "item.onnx": self.item,
+            "user.onnx": self.user,
+            "readers.json": json.dumps(about, ensure_ascii=False).encode(),
+        }
+
+    @classmethod
+    def of(cls, files: Callable[[str], bytes], profiles: Mapping[str, Field]) -> "Towers":
+        """Rebuild the towers from their files."""
+        about = json.loads(files("readers.json"))
+        readers = {
+            side: {name: READERS[r["use"]]().restore(r["state"]) for name, r in about[side].items()}
+            for side in ("item", "user")
+        }
+        return cls(files("item.onnx"), files("user.onnx"), readers, about["length"], about["age"], profiles)
+
+    @cached_property
+    def _item(self) -> onnxruntime.InferenceSession:
+        return _session(self.item)
+
+    @cached_property
+    def _user(self) -> onnxruntime.InferenceSession:
+        return _session(self.user)
+
+
+def _session(graph: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _run(
+    session: onnxruntime.InferenceSession, asked: Callable[[slice], dict[str, npt.NDArray[Any]]], size: int
+) -> Floats:
+    if not size:  # not every operator of the runtime takes a batch of none
+        return np.zeros((0, session.get_outputs()[0].shape[1]), np.float32)
+    wanted = [given.name for given in session.get_inputs()]
+    blocks = []
+    for start in range(0, size, BLOCK):
+        given = asked(slice(start, min(size, start + BLOCK)))
+        blocks.append(session.run(["vectors"], {name: given[name] for name in wanted})[0])
+    return np.concatenate(blocks).astype(np.float32, copy=False)
+
+
+def _part(of: Field, rows: slice) -> Field:
+    return of.take(np.arange(rows.start, rows.stop))
+
+
+def _padded(fields: Mapping[str, Field]) -> dict[str, npt.NDArray[Any]]:
+    given: dict[str, npt.NDArray[Any]] = {"present": np.stack([f.present for f in fields.values()], axis=1)}
+    for name, of in fields.items():
+        if isinstance(of, Dense):
+            given[f"{name}.values"] = of.values
+        else:
+            given[f"{name}.index"], given[f"{name}.weight"] = of.padded()
+    return given

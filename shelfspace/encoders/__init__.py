@@ -1,0 +1,1 @@
+"""From fields to vectors: encoders of one field, fusions of several, histories of many items."""

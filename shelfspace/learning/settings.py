@@ -1,0 +1,172 @@
+"""The sections of a run's learning, checked before anything is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shelfspace.config import Table, build, checked, refuse_unknown, settings_of
+from shelfspace.encoders.encoder import Encoder
+from shelfspace.encoders.fusion import FUSIONS
+from shelfspace.encoders.history import HISTORIES
+from shelfspace.encoders.names import ENCODERS
+from shelfspace.errors import ConfigError
+from shelfspace.inputs.pasts import Age
+from shelfspace.objectives.names import OBJECTIVES
+from shelfspace.objectives.negatives import NEGATIVES
+from shelfspace.pairs.names import PAIR_SOURCES
+from shelfspace.training.optimisation import Optimisation
+
+
+@dataclass(kw_only=True)
+class Shape:
+    """`[model]`.
+
+    Args:
+        embedding_dim: D.
+        unit: vectors of unit length; else raw, and scores are inner products.
+    """
+
+    embedding_dim: int = 64
+    unit: bool = True
+
+    def __post_init__(self) -> None:
+        if self.embedding_dim < 1:
+            raise ConfigError(f"[model] embedding_dim = {self.embedding_dim} must be at least 1")
+
+
+@dataclass(kw_only=True)
+class Pasts:
+    """The part of `[user]` that is not the history encoder's.
+
+    Args:
+        length: the latest events of a history that are read; 0: the user is their profile alone.
+        age: what ages count: events since, or days.
+    """
+
+    length: int = 50
+    age: Age = "steps"
+
+    def __post_init__(self) -> None:
+        if self.length < 0:
+            raise ConfigError(f"[user] length = {self.length} must not be below 0")
+
+
+@dataclass(kw_only=True)
+class Aim:
+    """The part of an `[[objectives]]` that is not the objective's own.
+
+    Args:
+        pairs: a source of `[pairs.*]` or of `PAIR_SOURCES`, or several with their weights.
+        weight: of the objective in the sum.
+        propensity: the exponent by which pairs with popular items count less, against exposure bias; 0: not at all.
+    """
+
+    pairs: str | dict[str, float] = "next_item"
+    weight: float = 1.0
+    propensity: float = 0.0
+
+
+@dataclass(frozen=True)
+class LearningPlan:
+    """What is to be learnt, and how; every section checked."""
+
+    shape: Shape
+    encoders: dict[str, Encoder]
+    profile: dict[str, Encoder]
+    fusion: Table
+    history: Table
+    pasts: Pasts
+    objectives: list[tuple[Aim, Table]]
+    pairs: dict[str, Table]
+    negatives: Table
+    optimisation: Optimisation = field(default_factory=Optimisation)
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any], optimisation: Optimisation) -> "LearningPlan | None":
+        """Check the sections; None where a run has no `[[objectives]]`.
+
+        Raises:
+            ConfigError: an unknown part or setting, a value of the wrong type, a part that is missing.
+        """
+        if not table.get("objectives"):
+            return None
+        shape = Shape(**checked(Shape, table.get("model", {}), "model"))
+        pairs = {name: {"use": name, **section} for name, section in table.get("pairs", {}).items()}
+        user = dict(table.get("user", {}))
+        pasts = {key: user.pop(key) for key in ("length", "age") if key in user}
+        objectives = [_aim(n, given, pairs) for n, given in enumerate(table["objectives"])]
+        plan = cls(
+            shape=shape,
+            encoders=_encoders(table.get("encoders", {}), "encoders"),
+            profile=_encoders(table.get("profile", {}), "profile"),
+            fusion={"use": "gated", **table.get("fusion", {})},
+            history={"use": "recency", **user},
+            pasts=Pasts(**checked(Pasts, pasts, "user")),
+            objectives=objectives,
+            pairs=pairs,
+            negatives={"use": "in_batch", **table.get("negatives", {})},
+            optimisation=optimisation,
+        )
+        if not plan.encoders:
+            raise ConfigError("[encoders] is empty: name what an item is known by, such as [encoders.title]")
+        if not plan.pasts.length and not plan.profile:
+            raise ConfigError("[user] length = 0 needs a [profile.*]: nothing else says who a user is")
+        plan.parts()
+        return plan
+
+    def parts(self) -> None:
+        """Build every part once, so that a wrong setting is told before the shop is read."""
+        dim = self.shape.embedding_dim
+        build(FUSIONS, self.fusion, len(self.encoders), dim, path="fusion")
+        build(HISTORIES, self.history, dim, path="user")
+        build(NEGATIVES, self.negatives, path="negatives")
+        for name, section in self.pairs.items():
+            build(PAIR_SOURCES, section, path=f"pairs.{name}")
+        for _, section in self.objectives:
+            build(OBJECTIVES, section, dim, path="objectives")
+
+    def to_json(self) -> Table:
+        """Return every setting: what a checkpoint must have been made with to be gone on from."""
+        return {
+            "model": settings_of(self.shape),
+            "encoders": {n: {"use": type(e).__name__, **settings_of(e)} for n, e in self.encoders.items()},
+            "profile": {n: {"use": type(e).__name__, **settings_of(e)} for n, e in self.profile.items()},
+            "fusion": self.fusion,
+            "user": {**self.history, **settings_of(self.pasts)},
+            "objectives": [{**settings_of(aim), **section} for aim, section in self.objectives],
+            "pairs": self.pairs,
+            "negatives": self.negatives,
+            "training": settings_of(self.optimisation),
+        }
+
+
+def _encoders(sections: Mapping[str, Any], path: str) -> dict[str, Encoder]:
+    found: dict[str, Encoder] = {}
+    for name, section in sections.items():
+        if section is False:
+            continue
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"{path}.{name} = {section!r}: write a section, or false to leave it out")
+        if "." in name or "/" in name:
+            raise ConfigError(
+                f"[{path}] {name!r}: a field's name has no dot and no slash; they part it in files"
+            )
+        found[name] = build(ENCODERS, {"use": name, **section}, path=f"{path}.{name}")
+        if getattr(found[name], "sparse", False):
+            raise ConfigError(
+                f"[{path}.{name}] sparse = true: AdamW, which the loop moves weights by, takes dense ones"
+            )
+    return found
+
+
+def _aim(number: int, given: Any, pairs: Mapping[str, Table]) -> tuple[Aim, Table]:
+    path = f"objectives.{number}"
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"[[objectives]] number {number + 1} is not a section")
+    section = dict(given)
+    own = {key: section.pop(key) for key in ("pairs", "weight", "propensity") if key in section}
+    aim = Aim(**checked(Aim, own, path))
+    names = [aim.pairs] if isinstance(aim.pairs, str) else list(aim.pairs)
+    for name in names:
+        refuse_unknown({name: None}, sorted({*pairs, *PAIR_SOURCES}), f"{path}] [pairs")
+    return aim, section

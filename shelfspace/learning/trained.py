@@ -1,0 +1,154 @@
+"""The towers as one of a run's models: how long they train, validation decides."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shelfspace.config import Table, refuse_unknown, settings_of
+from shelfspace.encode.learnt import Learnt
+from shelfspace.evaluation.choosing import Asked
+from shelfspace.evaluation.search import Search, Settings, Trial
+from shelfspace.evaluation.weighing import learnable, mean_value
+from shelfspace.learning.learner import About, Learner
+from shelfspace.learning.settings import LearningPlan
+from shelfspace.learning.start import Start
+from shelfspace.learning.towers import Made
+from shelfspace.shop.cases import Cases
+from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.history import History
+from shelfspace.shop.shop import Shop
+from shelfspace.training.fit import Told
+from shelfspace.training.logs import LOGS, Log
+
+POPULAR = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+"""Exponents of popularity that are tried on the trained towers."""
+
+GENTLE = 0.1
+"""The share of the learning rate at which a shop's own towers are trained on, so that old vectors move little."""
+
+Past = tuple[int, float | None, int]
+
+
+@dataclass
+class TrainedModel:
+    """Two towers, named `learnt` among the models.
+
+    A training is kept for the past and the epochs it was made of, so that a protocol whose blocks share a past trains
+    once for both.
+    """
+
+    learner: Learner
+    name: str = "learnt"
+    section: Table = field(default_factory=dict)
+    part: type = Learnt
+    trained: bool = True
+    kept: dict[Past, Learnt] = field(default_factory=dict)
+    start: Callable[[Made], object] | None = None
+    logs: tuple[Log, ...] = ()
+    told: Told | None = None
+
+    def make(self, settings: Mapping[str, Any]) -> "ToTrain":
+        """Return what trains for `settings["epochs"]`."""
+        return ToTrain(self, dict(settings))
+
+    def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
+        """Train on the first window's past until its cases are answered no better; choose `popular` on the result.
+
+        Where early stopping is off (`training.patience = 0`) all epochs are trained.
+        """
+        cases = windows[0]
+        sample = cases.sample(asked.max_cases, seed=asked.seed)
+        history, most = learnable(cases.fit), self.learner.plan.optimisation.epochs
+        early = self.learner.plan.optimisation.patience > 0
+
+        def value(learnt: Learnt) -> float:
+            return mean_value([sample], [learnt], asked.metric)
+
+        learnt, curve = self.learner.learn(
+            history,
+            catalogue,
+            value=value if early else None,
+            start=self.start,
+            budget_seconds=asked.budget_seconds if early else math.inf,
+            file=asked.folder / "learnt.safetensors" if asked.folder is not None else None,
+            resume=True,
+            logs=self.logs,
+            told=self.told,
+        )
+        values = [entry["value"] for entry in curve]
+        epochs = int(np.argmax(values)) + 1 if early else most
+        trials = [Trial({"epochs": n + 1, "popular": 0.0}, v, 0.0) for n, v in enumerate(values) if early]
+        for popular in POPULAR:
+            learnt.popular = popular
+            trials.append(Trial({"epochs": epochs, "popular": popular}, value(learnt), 0.0))
+        best = max(trials[-len(POPULAR) :], key=lambda trial: trial.value)
+        self.kept[_past(history, epochs)] = learnt
+        return Search(best.settings, best.value, tuple(trials))
+
+
+@dataclass
+class ToTrain:
+    """Settings on their way to a past."""
+
+    model: TrainedModel
+    settings: Settings
+
+    def fit(self, history: History, catalogue: Catalogue) -> Learnt:
+        """Train, or give back what was trained on this past for so long."""
+        epochs = int(self.settings.get("epochs") or self.model.learner.plan.optimisation.epochs)
+        key = _past(history, epochs)
+        if key not in self.model.kept:
+            learnt, _ = self.model.learner.learn(
+                history, catalogue, epochs=epochs, start=self.model.start, told=self.model.told
+            )
+            self.model.kept[key] = learnt
+        learnt = self.model.kept[key]
+        learnt.popular = float(self.settings.get("popular") or 0.0)
+        return learnt
+
+
+def trained_model(
+    plan: LearningPlan,
+    shop: Shop,
+    *,
+    seed: int = 0,
+    told: Told | None = None,
+    start: Start | None = None,
+    logs: Sequence[str] = (),
+    out: Path | None = None,
+) -> TrainedModel:
+    """Return the towers of a shop as a model of its run, begun from another run's where there is one.
+
+    Raises:
+        ConfigError: an unknown log.
+        MissingExtraError: a log that is not installed.
+    """
+    refuse_unknown(dict.fromkeys(logs), list(LOGS), "training.log")
+    writers = tuple(LOGS[name](out / "logs") for name in logs) if out is not None else ()
+    users = shop.tables.get("users")
+    if users is not None and len(users) != len(shop.users):
+        users = None
+    about = About(
+        num_named=len(shop.users),
+        users=users,
+        relations=shop.tables.get("relations"),
+        matches=shop.tables.get("matches"),
+    )
+    if start is not None and start.items is not None:
+        slow = settings_of(plan.optimisation) | {"learning_rate": GENTLE * plan.optimisation.learning_rate}
+        plan = replace(plan, optimisation=type(plan.optimisation)(**slow))
+    carry = partial(_carry, start, shop) if start is not None else None
+    return TrainedModel(Learner(plan, about, seed), start=carry, logs=writers, told=told)
+
+
+def _carry(start: Start, shop: Shop, made: Made) -> None:
+    start.carry(made, shop.catalogue.ids, shop.users)
+
+
+def _past(history: History, epochs: int) -> Past:
+    return history.num_events, history.now, epochs

@@ -1,0 +1,147 @@
+"""The towers as ONNX, for serving without torch. B rows, L features of a row, T history length, D embedding_dim."""
+
+import logging
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from shelfspace.encoders.modules import BagEncoder
+from shelfspace.model.model import Model
+from shelfspace.model.tower import Tower
+
+
+class _ItemGraph(nn.Module):
+    """From padded fields to item vectors."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, present: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
+        return self.model.scaled(self.model.item.padded(present, parts))
+
+
+class _PastGraph(nn.Module):
+    """From item vectors with ages to user vectors, where users have no profile."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, items: Tensor, age: Tensor, mask: Tensor) -> Tensor:
+        known = torch.zeros_like(mask[:, 0])
+        return self.model.scaled(self.model.user.joined(items, age, mask, None, known))
+
+
+class _ProfileGraph(nn.Module):
+    """From padded profile fields to user vectors, where histories are not read."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, known: Tensor, present: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
+        tower = self.model.user.profile
+        assert tower is not None
+        return self.model.scaled(tower.padded(present, parts) * known[:, None])
+
+
+class _UserGraph(nn.Module):
+    """From both to user vectors."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        items: Tensor,
+        age: Tensor,
+        mask: Tensor,
+        known: Tensor,
+        present: Tensor,
+        parts: tuple[Tensor, ...],
+    ) -> Tensor:
+        tower = self.model.user
+        assert tower.profile is not None
+        return self.model.scaled(tower.joined(items, age, mask, tower.profile.padded(present, parts), known))
+
+
+def export(model: Model) -> dict[str, bytes]:
+    """Return `item.onnx` and `user.onnx`.
+
+    Inputs are named: `present` bool [B, F]; for each field `NAME.index` and `NAME.weight` [B, L], or `NAME.values`
+    [B, K]; for users also `items` [B, T, D], `age` [B, T], `mask` [B, T] and `known` [B]. The output is `vectors`
+    [B, D]. What a graph does not use is not among its inputs. Some seconds a tower.
+    """
+    model = model.eval()
+    batch, length = 3, 5
+    rows, times, width = torch.export.Dim("rows"), torch.export.Dim("times"), model.item.embedding_dim
+    names, parts, shapes = _padded_inputs(model.item, batch, rows)
+    present = torch.ones((batch, len(model.item.names)), dtype=torch.bool)
+    item = _onnx(_ItemGraph(model), (present, parts), ["present", *names], ({0: rows}, shapes))
+    past = (
+        torch.randn(batch, length, width),
+        torch.rand(batch, length),
+        torch.ones((batch, length), dtype=torch.bool),
+    )
+    both = {0: rows, 1: times}
+    profile = model.user.profile
+    if profile is None:
+        user = _onnx(_PastGraph(model), past, ["items", "age", "mask"], (both, both, both))
+        return {"item.onnx": item, "user.onnx": user}
+    names, parts, shapes = _padded_inputs(profile, batch, rows)
+    known, present = (
+        torch.ones(batch, dtype=torch.bool),
+        torch.ones((batch, len(profile.names)), dtype=torch.bool),
+    )
+    who = (known, present, parts)
+    if model.user.history is None:
+        user = _onnx(_ProfileGraph(model), who, ["known", "present", *names], ({0: rows}, {0: rows}, shapes))
+    else:
+        inputs = ["items", "age", "mask", "known", "present", *names]
+        user = _onnx(_UserGraph(model), past + who, inputs, (both, both, both, {0: rows}, {0: rows}, shapes))
+    return {"item.onnx": item, "user.onnx": user}
+
+
+def _padded_inputs(
+    tower: Tower, batch: int, rows: Any
+) -> tuple[list[str], tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
+    names: list[str] = []
+    parts: list[Tensor] = []
+    shapes: list[dict[int, Any]] = []
+    for n, name in enumerate(tower.names):
+        encoder = tower.encoder(name)
+        if isinstance(encoder, BagEncoder):
+            length = torch.export.Dim(f"features_{n}")
+            names += [f"{name}.index", f"{name}.weight"]
+            parts += [torch.zeros((batch, 4), dtype=torch.int64), torch.ones((batch, 4))]
+            shapes += [{0: rows, 1: length}, {0: rows, 1: length}]
+        else:
+            names.append(f"{name}.values")
+            parts.append(torch.zeros((batch, encoder.num_features)))
+            shapes.append({0: rows})
+    return names, tuple(parts), tuple(shapes)
+
+
+def _onnx(graph: nn.Module, given: tuple[Any, ...], names: list[str], shapes: tuple[Any, ...]) -> bytes:
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it tells of packages that are not needed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph.eval(),
+            given,
+            input_names=names,
+            output_names=["vectors"],
+            dynamic_shapes=shapes,
+            dynamo=True,
+            verbose=False,
+        )
+    logger.setLevel(level)
+    assert program is not None
+    graph_bytes: bytes = program.model_proto.SerializeToString()
+    return graph_bytes

@@ -1,0 +1,85 @@
+"""A tower: the fields of a row, each by its encoder, fused into one vector.
+
+N rows, B rows asked, F fields, L features of a row, D embedding_dim.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from shelfspace.encoders.encoder import Encoder
+from shelfspace.encoders.modules import BagEncoder, DenseEncoder
+from shelfspace.inputs.fields import Field
+from shelfspace.inputs.readers import Reader
+from shelfspace.model.held import Held
+
+
+class Tower(nn.Module):
+    """Items by their fields, or users by their profile.
+
+    A field that a row lacks is left out of the fusion. In training each field is hidden from each row with its own
+    chance (`dropout` of its encoder), but never all that a row has: so the vector of a row without an id, that is of
+    something new, is one that the tower was trained to make.
+
+    Cost: that of the encoders for the rows asked, and O(B F D).
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Encoder],
+        readers: Mapping[str, Reader],
+        fusion: nn.Module,
+        embedding_dim: int,
+    ) -> None:
+        super().__init__()
+        self.names = tuple(encoders)
+        self.embedding_dim = embedding_dim
+        self.fields = nn.ModuleDict(  # the exporter writes these names as code: a field may be called `class`
+            {
+                f"field_{name}": encoder.module(readers[name], embedding_dim)
+                for name, encoder in encoders.items()
+            }
+        )
+        self.fusion = fusion
+        self.dropout = torch.tensor([float(encoder.dropout) for encoder in encoders.values()])
+        self.held: dict[str, Held] = {}
+        self.present = torch.zeros((0, len(encoders)), dtype=torch.bool)
+
+    def hold(self, fields: Mapping[str, Field]) -> None:
+        """Keep the fields of all N rows at hand."""
+        self.held = {name: Held(fields[name]) for name in self.names}
+        columns = [self.held[name].present for name in self.names]
+        self.present = torch.stack(columns, dim=1) if columns else torch.zeros((0, 0), dtype=torch.bool)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return float [B, D] for rows int64 [B]; 0 for a row of which nothing is known."""
+        present = self.present[rows]
+        if self.training and bool((self.dropout > 0).any()):
+            present = self._hidden(present)
+        encoded = [self.held[n].encode(self.encoder(n), rows) for n in self.names]
+        fused: Tensor = self.fusion(torch.stack(encoded, dim=1), present)
+        return fused
+
+    def padded(self, present: Tensor, parts: Sequence[Tensor]) -> Tensor:
+        """Return the same from padded inputs, as serving gives them: see `inputs_of`."""
+        encoded, at = [], 0
+        for name in self.names:
+            encoder = self.encoder(name)
+            if isinstance(encoder, BagEncoder):
+                encoded.append(encoder.padded(parts[at], parts[at + 1]))
+                at += 2
+            else:
+                encoded.append(encoder(parts[at]))
+                at += 1
+        fused: Tensor = self.fusion(torch.stack(encoded, dim=1), present)
+        return fused
+
+    def encoder(self, name: str) -> BagEncoder | DenseEncoder:
+        """Return the module of a field."""
+        return cast(BagEncoder | DenseEncoder, self.fields[f"field_{name}"])
+
+    def _hidden(self, present: Tensor) -> Tensor:
+        kept = present & (torch.rand(present.shape) >= self.dropout)
+        return torch.where(kept.any(dim=1, keepdim=True), kept, present)

@@ -1,0 +1,106 @@
+"""InfoNCE: find the positive among the candidates.
+
+B batch, M candidates, D embedding_dim.
+"""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from shelfspace.config import Range
+from shelfspace.errors import ConfigError
+from shelfspace.objectives.averaging import weighted_mean
+from shelfspace.objectives.contrast import Contrast
+from shelfspace.objectives.crossentropy import Several, cross_entropy, sum_in, sum_out
+from shelfspace.objectives.objective import Objective
+from shelfspace.objectives.temperature import Temperature
+
+
+class InfoNCE(Objective):
+    """Cross-entropy of the positive among the candidates: -log(exp(z_p) / Σ_c exp(z_c)).
+
+    z_c = anchor · candidate_c / temperature - log_q_c. Subtracting log q from every logit, the positive's
+    among them, makes this sampled softmax: its optimum is that of the softmax over the whole catalogue, where
+    without it candidates that are drawn often are pushed down for being drawn. Candidates in `also` are left
+    out of the sum.
+
+    Args:
+        embedding_dim: D.
+        temperature: what a similarity is divided by; low looks at the hardest candidates. 0.05 to 0.2 suits
+            vectors of unit length, 1 raw ones.
+        learn_temperature: it is learnt from there on, within [0.01, 1].
+        symmetric: the mean with the loss from positives to the anchors of the batch, masked the same way;
+            without log q, since how anchors are drawn is not known.
+        multi_positive: what `also` are: `ignore`, left out; `sum_out`, positives too, the mean of their losses;
+            `sum_in`, positives of which one is enough, their probabilities summed.
+        correct_log_q: false is for measuring what the correction does.
+        mask_false_negatives: false takes `also` for negatives; for measuring what the mask does.
+
+    Cost: O(B M D) time, O(B M) memory for logits and their gradient.
+
+    Raises:
+        ConfigError: a temperature or a way with several positives that cannot be.
+
+    Sources: van den Oord et al. 2018; Bengio and Senécal 2008 and Yi et al. 2019 (log q); Radford et al. 2021
+    (symmetric); Khosla et al. 2020 and Miech et al. 2020 (several positives).
+
+    When: the default, for any pairs.
+
+    Example:
+        >>> same = torch.eye(2)
+        >>> round(InfoNCE(2, temperature=1.0)(Contrast(same, same, torch.arange(2))).item(), 4)
+        0.3133
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        *,
+        temperature: Annotated[float, Range(0.02, 0.5, log=True)] = 0.07,
+        learn_temperature: bool = False,
+        symmetric: bool = False,
+        multi_positive: Several = "ignore",
+        correct_log_q: bool = True,
+        mask_false_negatives: bool = True,
+    ) -> None:
+        super().__init__(embedding_dim)
+        if multi_positive not in ("ignore", "sum_out", "sum_in"):
+            raise ConfigError(f"multi_positive = {multi_positive!r} must be ignore, sum_out or sum_in")
+        self.divisor = Temperature(temperature, learn=learn_temperature)
+        self.temperature = temperature
+        self.learn_temperature = learn_temperature
+        self.symmetric = symmetric
+        self.multi_positive: Several = multi_positive
+        self.correct_log_q = correct_log_q
+        self.mask_false_negatives = mask_false_negatives
+
+    def loss(self, contrast: Contrast) -> Tensor:
+        """Return the loss of vectors in full precision."""
+        temperature = self.divisor()
+        logits = contrast.anchor @ contrast.candidate.T / temperature
+        log_q = contrast.corrections(correct=self.correct_log_q)
+        if log_q is not None:
+            logits = logits - log_q
+        value = weighted_mean(self._rows(logits, contrast.positive, contrast.also), contrast.weight)
+        if not self.symmetric:
+            return value
+        back = contrast.positives() @ contrast.anchor.T / temperature
+        diagonal = torch.arange(len(back), device=back.device)
+        rows = self._rows(back, diagonal, _also_back(contrast))
+        return (value + weighted_mean(rows, contrast.weight)) / 2
+
+    def _rows(self, logits: Tensor, positive: Tensor, also: Tensor | None) -> Tensor:
+        """Return the loss of each row, [B]."""
+        if also is None or (self.multi_positive == "ignore" and not self.mask_false_negatives):
+            return cross_entropy(logits, positive)
+        own = positive[:, None] == torch.arange(logits.shape[1], device=logits.device)
+        if self.multi_positive == "ignore":
+            return cross_entropy(logits.masked_fill(also & ~own, -torch.inf), positive)
+        return (sum_out if self.multi_positive == "sum_out" else sum_in)(logits, own | also)
+
+
+def _also_back(contrast: Contrast) -> Tensor:
+    """Return which anchors took, or may stand for, the positive of each row, bool [B, B]."""
+    same = contrast.positive[:, None] == contrast.positive
+    return same if contrast.also is None else same | contrast.also[:, contrast.positive].T

@@ -1,0 +1,1 @@
+"""One visible loop, and what it needs: optimiser, schedule, checkpoints, a moving average of the weights."""

@@ -1,0 +1,130 @@
+"""How a batch becomes gradients: at once, or in chunks with the same result (GradCache).
+
+B pairs, M candidates, R items encoded, D embedding_dim.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from shelfspace.model.model import Model
+from shelfspace.objectives.contrast import Contrast
+from shelfspace.training.batches import Batch
+
+Loss = Callable[[Contrast], Tensor]
+
+
+class Gradients(Protocol):
+    """Adds the gradient of `scale` times the loss of a batch to the parameters' own; gives the loss."""
+
+    def add(self, model: Model, batch: Batch, loss: Loss, target: Model | None, scale: float) -> Tensor:
+        """Return the loss, detached."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plain:
+    """All rows encoded at once."""
+
+    def add(self, model: Model, batch: Batch, loss: Loss, target: Model | None, scale: float) -> Tensor:
+        """Return the loss, detached."""
+        vectors = model.items(batch.rows)
+        value = loss(contrast_of(model, batch, vectors, _anchors(model, batch, vectors), target))
+        (scale * value).backward()  # type: ignore[no-untyped-call]
+        return value.detach()
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Vectors first without a graph, the loss's gradient by them, then each chunk again with its graph.
+
+    Time: the encoders run twice forward; memory: the graph of one chunk, and the loss's. The result is that of `Plain`
+    but for rounding, and for which fields drop-out hides.
+
+    Source: Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup".
+    """
+
+    chunk_size: int
+
+    def add(self, model: Model, batch: Batch, loss: Loss, target: Model | None, scale: float) -> Tensor:
+        """Return the loss, detached."""
+        size = self.chunk_size
+        chunks = [batch.rows[start : start + size] for start in range(0, len(batch.rows), size)]
+        parts_of = _split(batch, size)
+        with torch.no_grad():
+            parts, states = [], []
+            for chunk in chunks:
+                states.append(torch.get_rng_state())
+                parts.append(model.items(chunk))
+        vectors = torch.cat(parts).requires_grad_()
+        with torch.no_grad():
+            anchor_state = torch.get_rng_state()
+            some = [_anchors(model, part, vectors) for part in parts_of]
+        anchors = torch.cat(some).requires_grad_()
+        value = loss(contrast_of(model, batch, vectors, anchors, target))
+        (scale * value).backward()  # type: ignore[no-untyped-call]
+        after = torch.get_rng_state()
+        torch.set_rng_state(anchor_state)
+        assert anchors.grad is not None
+        for n, part in enumerate(parts_of):
+            gradient = anchors.grad[n * size : (n + 1) * size]
+            _anchors(model, part, vectors).backward(gradient)  # type: ignore[no-untyped-call]
+        if vectors.grad is not None:  # a loss may look at anchors alone
+            for n, (chunk, state) in enumerate(zip(chunks, states, strict=True)):
+                torch.set_rng_state(state)
+                gradient = vectors.grad[n * size : (n + 1) * size]
+                model.items(chunk).backward(gradient)  # type: ignore[no-untyped-call]
+        torch.set_rng_state(after)
+        return value.detach()
+
+
+def contrast_of(
+    model: Model, batch: Batch, vectors: Tensor, anchors: Tensor, target: Model | None
+) -> Contrast:
+    """Return what an objective sees; with the target network's vectors where there is one."""
+    target_items, target_anchors = None, None
+    if target is not None:
+        with torch.no_grad():
+            rows = target.items(batch.rows)
+            target_items, target_anchors = rows[batch.candidate], _anchors(target, batch, rows)
+    return Contrast(
+        anchor=anchors,
+        candidate=vectors[batch.candidate],
+        positive=batch.positive,
+        also=batch.also,
+        log_q=batch.log_q,
+        weight=batch.weight,
+        value=batch.value,
+        target_anchor=target_anchors,
+        target=target_items,
+        candidate_id=batch.candidate_id,
+    )
+
+
+def _anchors(model: Model, batch: Batch, vectors: Tensor) -> Tensor:
+    """Return float [B, D]; items that are anchors of another view are encoded once more, with drop-out of their own."""
+    if batch.past is not None and batch.place is not None:
+        return model.users(batch.past, vectors, batch.place)
+    assert batch.anchor is not None
+    return model.items(batch.rows[batch.anchor]) if batch.views else vectors[batch.anchor]
+
+
+def _split(batch: Batch, size: int) -> list[Batch]:
+    """Return the batch's anchors in chunks; the rest is not looked at."""
+    found = []
+    for start in range(0, len(batch.positive), size):
+        part = slice(start, start + size)
+        found.append(
+            Batch(
+                **{
+                    **vars(batch),
+                    "anchor": batch.anchor[part] if batch.anchor is not None else None,
+                    "past": batch.past.take(part) if batch.past is not None else None,
+                    "place": batch.place[part] if batch.place is not None else None,
+                }
+            )
+        )
+    return found
