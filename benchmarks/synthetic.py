@@ -10,7 +10,6 @@ memory of every step to benchmarks/results/synthetic.json.
 import argparse
 import json
 import platform
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -115,7 +114,9 @@ def main() -> None:
         space.export(arguments.data / "vectors.parquet")
     steps.figures["total: seconds"] = steps.total()
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "synthetic.json").write_text(json.dumps(result(steps.figures), indent=2) + "\n", "utf-8")
+    (RESULTS / "synthetic.json").write_text(
+        json.dumps(result(steps.figures, arguments.set), indent=2) + "\n", "utf-8"
+    )
 
 
 def parsed() -> argparse.Namespace:
@@ -132,11 +133,13 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def result(figures: dict[str, float]) -> dict[str, object]:
+def result(figures: dict[str, float], sets: list[str]) -> dict[str, object]:
     cores, memory = psutil.cpu_count(), round(psutil.virtual_memory().total / 1e9)
     packages = ("duckdb", "ibis-framework", "numpy", "scipy", "scikit-learn")
     return {
-        "command": "python " + " ".join(["benchmarks/synthetic.py", *sys.argv[1:]]),
+        "command": " ".join(
+            ["python benchmarks/synthetic.py --data DATA", *(f"--set {text}" for text in sets)]
+        ),
         "machine": f"{platform.machine()}, {cores} cores, {memory} GB",
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         "figures": figures,

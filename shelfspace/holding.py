@@ -27,6 +27,7 @@ from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import InputError, SpaceError
 from shelfspace.index import Index, open_index
 from shelfspace.linear.models import RETRIEVERS
+from shelfspace.linear.retriever import Retriever
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -110,7 +111,7 @@ class Holding:
 
 def _write(space: Holding, folder: Path) -> None:
     catalogue, history, blend = space.catalogue, space.history, space.blend
-    used = {n: r for n, r in blend.retrievers.items() if any(w.get(n, 0) > 0 for w in blend.weights.values())}
+    used = {n: part for n, part in blend.retrievers.items() if _kept(n, part, blend)}
     about = {
         "format_version": FORMAT_VERSION,
         "kinds": dict(space.kinds),
@@ -211,6 +212,11 @@ def _read(folder: Path) -> dict[str, Any]:
         "blend": blend,
         "address": about["index"],
     }
+
+
+def _kept(name: str, part: Retriever, blend: Blend) -> bool:
+    """Whether a model is written: it answers, or it made the vectors and encodes what is new."""
+    return isinstance(part, Learnt) or any(weights.get(name, 0) > 0 for weights in blend.weights.values())
 
 
 def _file(folder: Path, name: str) -> bytes:

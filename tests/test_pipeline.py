@@ -44,6 +44,21 @@ def test_the_blend_learns_the_tastes(small_run: Path):
         assert np.mean(np.array(tastes) == user) >= 0.6
 
 
+def test_the_towers_are_kept_whatever_they_count_for_in_the_blend(small_run: Path):
+    files = {p.name for p in (small_run / "spaces" / "1" / "encoders" / "learnt").iterdir()}
+    assert files == {"item.onnx", "user.onnx", "readers.json", "model.safetensors"}
+    again = ss.open(small_run).blend.retrievers["learnt"].files()
+    assert set(again) == files
+
+
+def test_another_run_is_a_start(small_shop: Path, small_run: Path, tmp_path: Path):
+    space = ss.train(small_shop, start=small_run, same_shop=True, out=tmp_path / "again")
+    cosine = (space.vectors * ss.open(small_run).vectors).sum(axis=1)
+    assert cosine[np.abs(space.vectors).sum(axis=1) > 0].mean() > 0.9
+    with pytest.raises(ConfigError, match="nothing to train"):
+        ss.train(small_shop, sets=["recipe.use=quick"], start=small_run, out=tmp_path / "quick")
+
+
 def test_a_product_that_was_never_sold_has_neighbours(small_run: Path):
     hits = ss.open(small_run).similar("sku-new", k=5)
     assert all("boot" in hit.title for hit in hits)

@@ -17,8 +17,8 @@ GRID = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 LEAST_GAIN = 0.002
 """A step must raise NDCG by this share of itself: less than that is noise on a few thousand cases."""
 
-BLOCK_VALUES = 64_000_000
-"""Scores held at once: 256 MB of float32."""
+BLOCK_VALUES = 16_000_000
+"""Scores held at once: 64 MB of float32."""
 
 Floats = npt.NDArray[np.float32]
 

@@ -30,7 +30,7 @@ from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.training.batches import Term
 from shelfspace.training.fit import Told, fit
-from shelfspace.training.heap import keep_freed_memory
+from shelfspace.training.heap import give_back_memory, keep_freed_memory
 from shelfspace.training.logs import Log
 
 Value = Callable[[Learnt], float]
@@ -115,6 +115,7 @@ class Learner:
             logs=logs,
             told=told,
         )
+        give_back_memory()
         learnt = answering(made.model)
         learnt.export, learnt.profiles = made.exported, made.profiles
         return learnt, progress.curve
