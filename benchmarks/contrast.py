@@ -241,7 +241,7 @@ def told(what: str, done: int, total: int) -> None:
 
 def write(path: Path, results: Mapping[str, Any]) -> None:
     result = {
-        "command": "python benchmarks/contrast.py --data DATA --budget 4m",
+        "command": "python benchmarks/contrast.py --data DATA --sets SET --parts PART --budget BUDGET",
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores",
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "torch", "onnxruntime")},
