@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from shelfspace.config import Table, refuse_unknown, settings_of
 from shelfspace.encode.learnt import Learnt
@@ -130,12 +131,9 @@ def trained_model(
     """
     refuse_unknown(dict.fromkeys(logs), list(LOGS), "training.log")
     writers = tuple(LOGS[name](out / "logs") for name in logs) if out is not None else ()
-    users = shop.tables.get("users")
-    if users is not None and len(users) != len(shop.users):
-        users = None
     about = About(
         num_named=len(shop.users),
-        users=users,
+        users=profiles(shop),
         relations=shop.tables.get("relations"),
         matches=shop.tables.get("matches"),
     )
@@ -144,6 +142,17 @@ def trained_model(
         plan = replace(plan, optimisation=type(plan.optimisation)(**slow))
     carry = partial(_carry, start, shop) if start is not None else None
     return TrainedModel(Learner(plan, about, seed), start=carry, logs=writers, told=told)
+
+
+def profiles(shop: Shop) -> pa.Table | None:
+    """Return the table of users with row u for user u, empty where the table lacks them; None without a table."""
+    table = shop.tables.get("users")
+    if table is None:
+        return None
+    row = shop.users.rows(table["user_id"])
+    place = np.full(len(shop.users), -1, np.int64)
+    place[row[row >= 0]] = np.flatnonzero(row >= 0)
+    return table.drop_columns(["user_id"]).take(pa.array(place, mask=place < 0))
 
 
 def _carry(start: Start, shop: Shop, made: Made) -> None:
