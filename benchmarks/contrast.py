@@ -4,9 +4,10 @@
 
 Each shop is tuned by the recipe `shop` on validation (`time`; Beauty under `leave-one-out`) and measured on test;
 every difference is paired by user, with its 95 % interval. Then a tenth of the items is held out with all their
-events (`cold-items`) and foretold by the towers and by content neighbours, each tuned on validation.
+events (`cold-items`) and foretold by the recipe `cold_start` and by its content neighbours, each tuned on validation.
 Beauty's attribute relations (not the behavioural ones, which were gathered after the events) are added to
-the training as a second objective; the behavioural ones apart, marked as leaking. Everything goes to
+the training of both recipes as a second objective; the behavioural ones apart, marked as leaking. A quarter of the
+budget is for the first training of the towers, half of it for the searches. Everything goes to
 benchmarks/results/contrast.json.
 """
 
@@ -29,6 +30,8 @@ from shelfspace.deciding import models_of, num_named
 from shelfspace.evaluation import choosing
 from shelfspace.evaluation.intervals import interval, paired_difference
 from shelfspace.evaluation.measure import PerUser, measure
+from shelfspace.evaluation.mixing import choose_weights
+from shelfspace.evaluation.models import fit_all
 from shelfspace.evaluation.slices import item_slices
 from shelfspace.evaluation.weighing import Weights, alone, reweighted
 from shelfspace.plan import Plan
@@ -39,15 +42,23 @@ from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import split
 
 METRIC = "ndcg@10"
+LEARNT = ("learnt", "learnt_knn")
 MAX_CASES = 20_000
 
 
 @dataclass(frozen=True)
 class Set:
-    """A shop, the protocol it is measured under, and the relations that say what an item is."""
+    """A shop's settings, and the protocol it is measured under."""
 
-    table: dict[str, Any]
+    source: str | Path | dict[str, Any]
     protocol: str
+    sets: tuple[str, ...] = ()
+
+    def table(self, recipe: str, budget: str) -> dict[str, Any]:
+        """Return the settings under a recipe."""
+        return config.load(
+            self.source, sets=[*self.sets, f"recipe.use={recipe}", f"training.budget={budget}"]
+        )
 
 
 def main() -> None:
@@ -61,20 +72,19 @@ def main() -> None:
     results: dict[str, Any] = json.loads(path.read_text())["results"] if path.exists() else {}
     for name in options.sets:
         given = sets_of(name, options.data)
-        table = config.load(given.table, sets=[f"training.budget={options.budget}"])
-        plan = Plan.of(table)
+        table, fresh = (given.table(recipe, options.budget) for recipe in ("shop", "cold_start"))
         begun = time.monotonic()
         shop = read_shop(table)
         print(f"{name}: {time.monotonic() - begun:.0f} s to read", flush=True)
-        found = results.setdefault(name, {"protocol": given.protocol, "budget": options.budget})
+        found = results.setdefault(name, {"protocol": given.protocol})
         if "blend" in options.parts:
-            found["blend"] = blended(plan, shop, given.protocol)
+            found["blend"] = {"budget": options.budget} | blended(Plan.of(table), shop, given.protocol)
             write(path, results)
         if "cold" in options.parts:
-            found["cold items"] = cold(plan, shop)
+            found["cold items"] = {"budget": options.budget} | cold(Plan.of(fresh), shop)
             write(path, results)
         if "graph" in options.parts and "relations" in shop.tables:
-            found["graph"] = graph(table, shop, given.protocol)
+            found["graph"] = {"budget": options.budget} | graph(table, fresh, shop, given.protocol)
             write(path, results)
 
 
@@ -87,11 +97,11 @@ def sets_of(name: str, data: Path) -> Set:
     if name == "uci":
         shop = Path(__file__).parents[1] / "docs" / "examples" / "shop.toml"
         path = data / "uci-online-retail" / "transactions.parquet"
-        return Set(config.load(shop, sets=[f"events.path={path}"]), "time")
+        return Set(shop, "time", (f"events.path={path}",))
     folder = Path(__file__).parents[1] / "demo-run" / "shop"
     if not (folder / "shop.toml").is_file():
         complete_journey(folder)
-    return Set(config.load(folder / "shop.toml"), "time")
+    return Set(folder / "shop.toml", "time")
 
 
 def blended(plan: Plan, shop: Shop, protocol: str) -> dict[str, Any]:
@@ -100,14 +110,14 @@ def blended(plan: Plan, shop: Shop, protocol: str) -> dict[str, Any]:
     models = models_of(plan, shop, told)
     chosen = chosen_for(plan, models, blocks, shop)
     test = reweighted(blocks.test, chosen.weights, num_named(shop)).sample(MAX_CASES)
-    fitted = choosing.fit_all(models, chosen.settings, test.fit, shop.catalogue, told=told)
+    fitted = fit_all(models, chosen.settings, test.fit, shop.catalogue, told=told)
     windows = reweighted(blocks.validation, chosen.weights, num_named(shop))
-    early = choosing.fit_all(models, chosen.settings, windows.fit, shop.catalogue)
-    linear = [model.name for model in models if model.name not in ("learnt", "vectors")]
+    early = fit_all(models, chosen.settings, windows.fit, shop.catalogue)
+    linear = [model.name for model in models if model.name not in LEARNT]
     k = int(METRIC.partition("@")[2])
     mixes = {
-        "linear blend": choosing.choose_weights([(windows, {n: early[n] for n in linear})], k=k),
-        "blend": choosing.choose_weights([(windows, {n: early[n] for n in [*linear, "learnt"]})], k=k),
+        "linear blend": choose_weights([(windows, {n: early[n] for n in linear})], k=k),
+        "blend": choose_weights([(windows, {n: early[n] for n in [*linear, *LEARNT]})], k=k),
     }
     scorers = {name: alone(part) for name, part in fitted.items()}
     for name, mix in mixes.items():
@@ -116,13 +126,18 @@ def blended(plan: Plan, shop: Shop, protocol: str) -> dict[str, Any]:
     got = measure(test, scorers, ks=(10, 20), item_slices=item_slices(test.fit))
     best = max(linear, key=lambda name: got[name].mean(METRIC))
     table = {name: described(of, test) for name, of in got.items()}
-    pairs = [("learnt", best), ("linear blend", best), ("blend", "linear blend"), ("blend", best)]
+    pairs = [
+        *((name, best) for name in LEARNT),
+        ("linear blend", best),
+        ("blend", "linear blend"),
+        ("blend", best),
+    ]
     return {
         "cases": len(test),
         "figures": table,
         "differences": {f"{a} minus {b}": differences(got[a], got[b], test) for a, b in pairs},
         "weights": {name: mix.weights for name, mix in mixes.items()},
-        "settings": chosen.settings["learnt"],
+        "settings": {name: chosen.settings[name] for name in LEARNT},
     }
 
 
@@ -144,23 +159,29 @@ def chosen_for(plan: Plan, models: list[Any], blocks: Blocks, shop: Shop) -> cho
 
 
 def cold(plan: Plan, shop: Shop) -> dict[str, Any]:
-    """Items never sold: the towers beside content neighbours, both tuned on the validation draw."""
+    """Items never sold: learnt vectors beside content neighbours, both tuned on the validation draw."""
     blocks = split(shop, "cold-items")
-    models = [m for m in models_of(plan, shop, told) if m.name in ("learnt", "content")]
+    models = models_of(plan, shop, told)
     chosen = chosen_for(plan, models, blocks, shop)
     test = reweighted(blocks.test, chosen.weights, num_named(shop)).sample(MAX_CASES)
-    fitted = choosing.fit_all(models, chosen.settings, test.fit, shop.catalogue, told=told)
+    fitted = fit_all(models, chosen.settings, test.fit, shop.catalogue, told=told)
     got = measure(test, {name: alone(part) for name, part in fitted.items()}, ks=(10, 20))
     return {
         "cases": len(test),
         "figures": {name: described(of, test) for name, of in got.items()},
-        "learnt minus content": difference(got["learnt"].metrics[METRIC], got["content"].metrics[METRIC]),
-        "settings": chosen.settings["learnt"],
+        "differences": {
+            f"{name} minus content": difference(got[name].metrics[METRIC], got["content"].metrics[METRIC])
+            for name in LEARNT
+        },
+        "settings": chosen.settings,
     }
 
 
-def graph(table: dict[str, Any], shop: Shop, protocol: str) -> dict[str, Any]:
-    """The towers with relations as a second objective: those of attributes, and those that leak."""
+def graph(table: dict[str, Any], fresh: dict[str, Any], shop: Shop, protocol: str) -> dict[str, Any]:
+    """The towers with relations as a second objective: those of attributes, and those that leak.
+
+    All items by the user tower of the recipe `shop`, cold items by the neighbours of `cold_start`.
+    """
     kinds = pc.unique(shop.tables["relations"]["relation"]).to_pylist()
     behaviour = [
         kind
@@ -172,19 +193,22 @@ def graph(table: dict[str, Any], shop: Shop, protocol: str) -> dict[str, Any]:
     cold_blocks = split(shop, "cold-items")
     ways = {"without": [], "attributes": attributes, "behaviour (leaks)": behaviour}
     for way, used in ways.items():
-        section = dict(table)
-        if used:
-            section["pairs"] = {"relations": {"kinds": used}}
-            more = {"use": "infonce", "temperature": 0.07, "pairs": "relations", "weight": 0.3}
-            section["objectives"] = [*table["objectives"], more]
-        plan = Plan.of(section)
-        for cases, into in ((blocks, got), (cold_blocks, cold_got)):
-            models = [m for m in models_of(plan, shop, told) if m.name == "learnt"]
+        for cases, of, name, into in (
+            (blocks, table, "learnt", got),
+            (cold_blocks, fresh, "learnt_knn", cold_got),
+        ):
+            section = dict(of)
+            if used:
+                section["pairs"] = {**of.get("pairs", {}), "relations": {"kinds": used}}
+                more = {"use": "infonce", "temperature": 0.1, "pairs": "relations", "weight": 0.3}
+                section["objectives"] = [*of["objectives"], more]
+            plan = Plan.of(section)
+            models = [m for m in models_of(plan, shop, told) if m.name in LEARNT]
             chosen = chosen_for(plan, models, cases, shop)
             test = cases.test.sample(MAX_CASES)
-            part = choosing.fit_all(models, chosen.settings, test.fit, shop.catalogue)["learnt"]
+            part = fit_all(models, chosen.settings, test.fit, shop.catalogue)[name]
             into[way] = measure(test, {"x": alone(part)}, ks=(10, 20))["x"]
-            print(f"  {way}: {into[way].mean(METRIC):.4f} {chosen.settings}", flush=True)
+            print(f"  {way}: {name} {into[way].mean(METRIC):.4f} {chosen.settings}", flush=True)
     found: dict[str, Any] = {
         "attribute relations": attributes,
         "behavioural relations, which leak": behaviour,

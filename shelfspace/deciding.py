@@ -13,10 +13,11 @@ from shelfspace.blend import Blend, Mode
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import ConfigError
 from shelfspace.evaluation import choosing, weighing
-from shelfspace.evaluation.choosing import Chosen, Model, Told
+from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.gate import Gate, Measured, judge
 from shelfspace.evaluation.leaks import LEAKS, Leak, find_leaks
 from shelfspace.evaluation.measure import Scorer, measure
+from shelfspace.evaluation.models import Model, Told, fit_all
 from shelfspace.evaluation.slices import item_slices
 from shelfspace.evaluation.weighing import Weights
 from shelfspace.linear.content import ContentKNN
@@ -108,10 +109,16 @@ def models_of(
             start, same_shop=same_shop
         )
     learning = settings.extra("shelfspace.learning.trained", "torch", "shelfspace[train]")
-    towers: Model = learning.trained_model(
+    towers = learning.trained_model(
         plan.learning, shop, seed=plan.training.seed, told=told, start=begun, logs=plan.training.log, out=out
     )
-    return [*plan.models, towers]
+    if plan.neighbours is None:
+        return [*plan.models, towers]
+    near = settings.extra("shelfspace.learning.neighbours", "torch", "shelfspace[train]")
+    neighbours = near.NeighboursModel(towers, plan.neighbours)
+    if plan.training.watch == neighbours.name:
+        towers.watched = neighbours.over
+    return [*plan.models, towers, neighbours]
 
 
 def _measured(
@@ -123,7 +130,7 @@ def _measured(
     told: Told | None,
 ) -> Gate:
     fit = tests["new"].fit
-    fitted = choosing.fit_all(models, chosen.settings, fit, shop.catalogue, told=told)
+    fitted = fit_all(models, chosen.settings, fit, shop.catalogue, told=told)
     blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
     measured = {}
     for mode, cases in tests.items():

@@ -17,8 +17,9 @@ from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import ConfigError, GateError, SpaceError
 from shelfspace.evaluation import choosing
 from shelfspace.evaluation.card import write_card
-from shelfspace.evaluation.choosing import Chosen, Model, Told
+from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.gate import Gate
+from shelfspace.evaluation.models import Model, Told, fit_all
 from shelfspace.evaluation.report import Neighbours, write_report
 from shelfspace.index import open_index
 from shelfspace.linear.retriever import Retriever
@@ -191,7 +192,7 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
     if history.clock == "calendar":
         history = replace(history, now=float(history.time.max()))
     used = [m for m in models if m.name in chosen.used or issubclass(m.part, ItemVectors | Learnt)]
-    fitted = choosing.fit_all(used, chosen.settings, history, shop.catalogue, told=told)
+    fitted = fit_all(used, chosen.settings, history, shop.catalogue, told=told)
     vectors, blocks = _vectors(fitted, history, shop)
     index = open_index(plan.indexing.use, vectors.shape[1])
     index.add(np.arange(len(vectors), dtype=np.int32), vectors)

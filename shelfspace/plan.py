@@ -1,13 +1,14 @@
 """A run's settings: every section of the file that is not the data's own, checked before anything is read."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from shelfspace import config as settings
+from shelfspace.encode.neighbours import LearntKNN
 from shelfspace.errors import ConfigError, did_you_mean
-from shelfspace.evaluation import choosing
-from shelfspace.evaluation.choosing import Chosen, LinearModel
+from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.metrics import parse
+from shelfspace.evaluation.models import LinearModel, models_of
 from shelfspace.index import open_index
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.shop import Shop
@@ -35,10 +36,11 @@ class Evaluation:
 
 @dataclass(kw_only=True)
 class Training(Optimisation):
-    """`[training]`: how long, from which seed, and the loop's own settings."""
+    """`[training]`: how long, from which seed, and the loop's own settings; `watch`: what early stopping measures."""
 
     budget: str = "3m"
     training_share: float = 0.25
+    watch: Literal["learnt", "learnt_knn"] = "learnt"
     max_trials: int = 40
     tune_cases: int = 2_000
     tune_events: int = 2_000_000
@@ -70,6 +72,7 @@ class Plan:
     table: settings.Table
     models: list[LinearModel]
     learning: "LearningPlan | None"
+    neighbours: settings.Table | None
     evaluation: Evaluation
     training: Training
     mixing: Mixing
@@ -82,17 +85,23 @@ class Plan:
         Raises:
             ConfigError: an unknown section or setting, or a value of the wrong type.
         """
-        settings.refuse_unknown(table, [*TABLES, "clean", "recipe", "linear", *LEARNING, *_SECTIONS])
+        settings.refuse_unknown(
+            table, [*TABLES, "clean", "recipe", "linear", "learnt_knn", *LEARNING, *_SECTIONS]
+        )
         parts = {
             name: part(**settings.checked(part, table.get(name, {}), name))
             for name, part in _SECTIONS.items()
         }
-        models = choosing.models_of(table.get("linear", {}))
+        models = models_of(table.get("linear", {}))
         learning = _learning(table, parts["training"])
-        known = [model.name for model in models] + (["learnt"] if learning is not None else [])
+        neighbours = _neighbours(table, learning is not None)
+        learnt = {"learnt": learning is not None, "learnt_knn": neighbours is not None}
+        known = [model.name for model in models] + [name for name, is_there in learnt.items() if is_there]
         for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
             settings.refuse_unknown({name: None}, known, "linear")
         settings.seconds(parts["training"].budget, "training.budget")
+        if parts["training"].watch == "learnt_knn" and neighbours is None:
+            raise ConfigError('[training] watch = "learnt_knn" needs the section [learnt_knn]')
         open_index(parts["index"].use, 1)
         evaluation = parts["evaluation"]
         _, k = parse(evaluation.metric)
@@ -103,7 +112,14 @@ class Plan:
                 f"[evaluation] protocol = {evaluation.protocol!r} is unknown{near}; known: {list(PROTOCOLS)}"
             )
         return cls(
-            table, models, learning, parts["evaluation"], parts["training"], parts["blend"], parts["index"]
+            table,
+            models,
+            learning,
+            neighbours,
+            parts["evaluation"],
+            parts["training"],
+            parts["blend"],
+            parts["index"],
         )
 
 
@@ -117,6 +133,20 @@ def _learning(table: settings.Table, training: Training) -> "LearningPlan | None
     loop = {name: getattr(training, name) for name in settings.settings_of(Optimisation())}
     plan: LearningPlan = learning.LearningPlan.of(table, Optimisation(**loop))
     return plan
+
+
+def _neighbours(table: settings.Table, learns: bool) -> settings.Table | None:
+    """Check `[learnt_knn]`, the neighbours in the learnt space; None where the file has none, or `false`."""
+    section = table.get("learnt_knn", False)
+    if section is False:
+        return None
+    if not isinstance(section, dict):
+        raise ConfigError(f"learnt_knn = {section!r}: write a section [learnt_knn], or false to leave it out")
+    if not learns:
+        raise ConfigError(
+            "[learnt_knn] looks for neighbours in a learnt space, but there are no [[objectives]]"
+        )
+    return settings.checked(LearntKNN, section, "learnt_knn")
 
 
 _SECTIONS = {"evaluation": Evaluation, "training": Training, "blend": Mixing, "index": Indexing}
@@ -137,6 +167,9 @@ def filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
         }
         for model in plan.models
     }
+    if plan.neighbours is not None:
+        own = {name: value for name, value in chosen.settings["learnt_knn"].items() if name != "epochs"}
+        table["learnt_knn"] = settings.settings_of(LearntKNN(**{**plan.neighbours, **own}))
     if "learnt" in chosen.settings:
         epochs = int(chosen.settings["learnt"]["epochs"] or plan.training.epochs)
         table["training"] |= {"epochs": epochs, "patience": 0}

@@ -54,12 +54,18 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["six_lines.py", "asking.py", "two_frames.py"])
-def test_an_example_runs(shop_folder: Path, name: str):
-    shutil.copy(EXAMPLES / name, shop_folder)
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, name], cwd=shop_folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+@pytest.mark.parametrize("names", [("six_lines.py", "asking.py"), ("two_frames.py",)])
+def test_examples_run_in_the_order_of_the_pages(shop_folder: Path, names: tuple[str, ...]):
+    for name in names:
+        shutil.copy(EXAMPLES / name, shop_folder)
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(
+            [sys.executable, name],
+            cwd=shop_folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout

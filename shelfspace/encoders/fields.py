@@ -23,7 +23,6 @@ class Ids:
 
     Args:
         dropout: the share of rows that go without it in training, as something new will.
-        sparse: see BagEncoder.
 
     Cost: 4 D bytes a row.
 
@@ -33,7 +32,6 @@ class Ids:
     """
 
     dropout: Annotated[float, Range(0.0, 0.5)] = 0.1
-    sparse: bool = False
 
     def __post_init__(self) -> None:
         check_share("dropout", self.dropout)
@@ -44,7 +42,7 @@ class Ids:
 
     def module(self, reader: Reader, embedding_dim: int) -> BagEncoder:
         """Return the table of vectors."""
-        return BagEncoder(reader.num_features, embedding_dim, sparse=self.sparse)
+        return BagEncoder(reader.num_features, embedding_dim)
 
 
 @dataclass(kw_only=True)
@@ -54,14 +52,12 @@ class Attributes:
     Args:
         column, is_path, min_count: see Tags.
         dropout: see the top of the file.
-        sparse: see BagEncoder.
     """
 
     column: str = "category"
     is_path: bool = False
     min_count: int = 1
     dropout: Annotated[float, Range(0.0, 0.5)] = 0.0
-    sparse: bool = False
 
     def __post_init__(self) -> None:
         check_share("dropout", self.dropout)
@@ -73,7 +69,7 @@ class Attributes:
 
     def module(self, reader: Reader, embedding_dim: int) -> BagEncoder:
         """Return the table of vectors."""
-        return BagEncoder(reader.num_features, embedding_dim, sparse=self.sparse)
+        return BagEncoder(reader.num_features, embedding_dim)
 
 
 @dataclass(kw_only=True)
@@ -85,7 +81,6 @@ class Hashed:
         width: numbers of a token's vector, where they are not to be D.
         token_dropout: the share of tokens hidden in training, so that none is relied on alone.
         dropout: see the top of the file.
-        sparse: see BagEncoder.
 
     Cost: 4 · num_buckets · width bytes.
     """
@@ -98,7 +93,6 @@ class Hashed:
     width: int | None = None
     token_dropout: Annotated[float, Range(0.0, 0.5)] = 0.0
     dropout: Annotated[float, Range(0.0, 0.5)] = 0.0
-    sparse: bool = False
 
     def __post_init__(self) -> None:
         check_share("dropout", self.dropout)
@@ -118,10 +112,7 @@ class Hashed:
 
     def module(self, reader: Reader, embedding_dim: int) -> BagEncoder:
         """Return the table of vectors."""
-        dropout, sparse = self.token_dropout, self.sparse
-        return BagEncoder(
-            reader.num_features, embedding_dim, width=self.width, dropout=dropout, sparse=sparse
-        )
+        return BagEncoder(reader.num_features, embedding_dim, width=self.width, dropout=self.token_dropout)
 
 
 @dataclass(kw_only=True)

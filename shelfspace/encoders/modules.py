@@ -19,7 +19,6 @@ class BagEncoder(nn.Module):
         embedding_dim: D.
         width: numbers of a feature's vector; None: D. A narrow one keeps a large vocabulary small.
         dropout: the share of features hidden at random in training, those left scaled up by 1 / (1 - dropout).
-        sparse: gradients only of the features in the batch, which not every optimizer takes.
 
     Cost: O(E · width + B · width · D) time; 4 · num_features · width bytes of weights.
 
@@ -36,14 +35,13 @@ class BagEncoder(nn.Module):
         *,
         width: int | None = None,
         dropout: float = 0.0,
-        sparse: bool = False,
     ) -> None:
         super().__init__()
         check_share("dropout", dropout)
         check_count("width", width)
         self.num_features, self.dropout = num_features, dropout
         self.width = width or embedding_dim
-        self.table = nn.EmbeddingBag(num_features, self.width, mode="sum", sparse=sparse)
+        self.table = nn.EmbeddingBag(num_features, self.width, mode="sum")
         nn.init.normal_(self.table.weight, std=self.width**-0.5)
         self.out = nn.Linear(self.width, embedding_dim, bias=False) if self.width != embedding_dim else None
         if self.out is not None:
@@ -62,7 +60,7 @@ class BagEncoder(nn.Module):
 
     def padded(self, index: Tensor, weight: Tensor) -> Tensor:
         """Return the same from rectangles int64 and float [B, L], as `Bag.padded` makes them. For export."""
-        vectors = functional.embedding(index, self.table.weight, sparse=self.table.sparse)
+        vectors = functional.embedding(index, self.table.weight)
         return self._wide((self._hidden(weight).unsqueeze(-1) * vectors).sum(dim=1))
 
     def _hidden(self, weight: Tensor) -> Tensor:

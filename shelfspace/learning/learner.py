@@ -139,10 +139,12 @@ class Learner:
             mix = self._mix(aim, sources)
             if not len(mix):  # such as relations, in a shop that has none
                 continue
-            negatives = build(NEGATIVES, self.plan.negatives, path="negatives").learn(
-                mix.counts(), sources.known()
-            )
-            propensity = Propensity(power=aim.propensity).learn(mix.counts()) if aim.propensity else None
+            counts = mix.counts()
+            taken = sources.known() & (
+                counts > 0
+            )  # what is never a positive would only be pushed away, for being new
+            negatives = build(NEGATIVES, self.plan.negatives, path="negatives").learn(counts, taken)
+            propensity = Propensity(power=aim.propensity).learn(counts) if aim.propensity else None
             terms.append(
                 Term(
                     name=str(section["use"]),

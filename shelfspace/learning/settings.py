@@ -152,10 +152,6 @@ def _encoders(sections: Mapping[str, Any], path: str) -> dict[str, Encoder]:
                 f"[{path}] {name!r}: a field's name has no dot and no slash; they part it in files"
             )
         found[name] = build(ENCODERS, {"use": name, **section}, path=f"{path}.{name}")
-        if getattr(found[name], "sparse", False):
-            raise ConfigError(
-                f"[{path}.{name}] sparse = true: AdamW, which the loop moves weights by, takes dense ones"
-            )
     return found
 
 

@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from shelfspace.config import Table, refuse_unknown, settings_of
 from shelfspace.encode.learnt import Learnt
-from shelfspace.evaluation.choosing import Asked
+from shelfspace.evaluation.models import Asked
 from shelfspace.evaluation.search import Search, Settings, Trial
 from shelfspace.evaluation.weighing import learnable, mean_value
 from shelfspace.learning.learner import About, Learner
 from shelfspace.learning.settings import LearningPlan
 from shelfspace.learning.start import Start
 from shelfspace.learning.towers import Made
+from shelfspace.linear.retriever import Scoring
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -40,7 +41,7 @@ class TrainedModel:
     """Two towers, named `learnt` among the models.
 
     A training is kept for the past and the epochs it was made of, so that a protocol whose blocks share a past trains
-    once for both.
+    once for both. `watched` makes of the towers what early stopping measures; they answer themselves where it is None.
     """
 
     learner: Learner
@@ -50,12 +51,23 @@ class TrainedModel:
     trained: bool = True
     kept: dict[Past, Learnt] = field(default_factory=dict)
     start: Callable[[Made], object] | None = None
+    watched: Callable[[Learnt], Scoring] | None = None
     logs: tuple[Log, ...] = ()
     told: Told | None = None
 
     def make(self, settings: Mapping[str, Any]) -> "ToTrain":
         """Return what trains for `settings["epochs"]`."""
         return ToTrain(self, dict(settings))
+
+    def learnt_on(self, history: History, catalogue: Catalogue, settings: Mapping[str, Any]) -> Learnt:
+        """Return what was trained on this past for `settings["epochs"]`, or train it."""
+        epochs = int(settings.get("epochs") or self.learner.plan.optimisation.epochs)
+        key = _past(history, epochs)
+        if key not in self.kept:
+            self.kept[key], _ = self.learner.learn(
+                history, catalogue, epochs=epochs, start=self.start, told=self.told
+            )
+        return self.kept[key]
 
     def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
         """Train on the first window's past until its cases are answered no better; choose `popular` on the result.
@@ -70,10 +82,14 @@ class TrainedModel:
         def value(learnt: Learnt) -> float:
             return mean_value([sample], [learnt], asked.metric)
 
+        def watched(learnt: Learnt) -> float:
+            answering = learnt if self.watched is None else self.watched(learnt)
+            return mean_value([sample], [answering], asked.metric)
+
         learnt, curve = self.learner.learn(
             history,
             catalogue,
-            value=value if early else None,
+            value=watched if early else None,
             start=self.start,
             budget_seconds=asked.budget_seconds if early else math.inf,
             file=asked.folder / "learnt.safetensors" if asked.folder is not None else None,
@@ -101,14 +117,7 @@ class ToTrain:
 
     def fit(self, history: History, catalogue: Catalogue) -> Learnt:
         """Train, or give back what was trained on this past for so long."""
-        epochs = int(self.settings.get("epochs") or self.model.learner.plan.optimisation.epochs)
-        key = _past(history, epochs)
-        if key not in self.model.kept:
-            learnt, _ = self.model.learner.learn(
-                history, catalogue, epochs=epochs, start=self.model.start, told=self.model.told
-            )
-            self.model.kept[key] = learnt
-        learnt = self.model.kept[key]
+        learnt = self.model.learnt_on(history, catalogue, self.settings)
         learnt.popular = float(self.settings.get("popular") or 0.0)
         return learnt
 

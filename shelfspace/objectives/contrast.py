@@ -22,7 +22,8 @@ class Contrast:
     weight: [B], what a pair counts for; a loss is divided by the sum, so that only ratios matter;
     value: [B], what is regressed: a co-occurrence count or PPMI;
     target_anchor: [B, D] and target: [M, D], the same as made by the loop's EMA copy, without gradient;
-    candidate_id: int64 [M], the item of each candidate, for objectives that remember candidates.
+    candidate_id: int64 [M], the item of each candidate, for objectives that remember candidates;
+    anchor_id: int64 [B], the item of each anchor, where anchors are items other than their positives.
     """
 
     anchor: Tensor
@@ -35,6 +36,7 @@ class Contrast:
     target_anchor: Tensor | None = None
     target: Tensor | None = None
     candidate_id: Tensor | None = None
+    anchor_id: Tensor | None = None
 
     def positives(self) -> Tensor:
         """Return the vector of each anchor's positive, [B, D]."""
@@ -44,6 +46,15 @@ class Contrast:
         """Return which candidate is the positive, bool [B, M]. O(B M)."""
         columns = torch.arange(len(self.candidate), device=self.positive.device)
         return self.positive[:, None] == columns
+
+    def itself(self) -> Tensor | None:
+        """Return which candidates are the anchor itself, bool [B, M]; None where no anchor can be. O(B M).
+
+        An item is as near to itself as can be, which teaches nothing: it is no positive of its own.
+        """
+        if self.anchor_id is None or self.candidate_id is None:
+            return None
+        return (self.anchor_id[:, None] == self.candidate_id) & ~self.own()
 
     def negatives(self, *, masked: bool) -> Tensor:
         """Return which candidates are negatives, bool [B, M]; masked: `also` are not. O(B M)."""

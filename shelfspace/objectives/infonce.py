@@ -78,26 +78,40 @@ class InfoNCE(Objective):
     def loss(self, contrast: Contrast) -> Tensor:
         """Return the loss of vectors in full precision."""
         temperature = self.divisor()
-        logits = contrast.anchor @ contrast.candidate.T / temperature
-        log_q = contrast.corrections(correct=self.correct_log_q)
-        if log_q is not None:
-            logits = logits - log_q
-        value = weighted_mean(self._rows(logits, contrast.positive, contrast.also), contrast.weight)
+        logits = _logits(
+            contrast.anchor / temperature,
+            contrast.candidate,
+            contrast.corrections(correct=self.correct_log_q),
+        )
+        itself = contrast.itself() if self.multi_positive != "ignore" else None
+        value = weighted_mean(self._rows(logits, contrast.positive, contrast.also, itself), contrast.weight)
         if not self.symmetric:
             return value
-        back = contrast.positives() @ contrast.anchor.T / temperature
+        back = _logits(contrast.positives() / temperature, contrast.anchor, None)
         diagonal = torch.arange(len(back), device=back.device)
-        rows = self._rows(back, diagonal, _also_back(contrast))
+        itself = itself[:, contrast.positive].T if itself is not None else None
+        rows = self._rows(back, diagonal, _also_back(contrast), itself)
         return (value + weighted_mean(rows, contrast.weight)) / 2
 
-    def _rows(self, logits: Tensor, positive: Tensor, also: Tensor | None) -> Tensor:
-        """Return the loss of each row, [B]."""
+    def _rows(self, logits: Tensor, positive: Tensor, also: Tensor | None, itself: Tensor | None) -> Tensor:
+        """Return the loss of each row, [B]; the logits are changed."""
         if also is None or (self.multi_positive == "ignore" and not self.mask_false_negatives):
             return cross_entropy(logits, positive)
-        own = positive[:, None] == torch.arange(logits.shape[1], device=logits.device)
+        row = torch.arange(len(positive), device=positive.device)
         if self.multi_positive == "ignore":
-            return cross_entropy(logits.masked_fill(also & ~own, -torch.inf), positive)
-        return (sum_out if self.multi_positive == "sum_out" else sum_in)(logits, own | also)
+            others = also.clone()
+            others[row, positive] = False
+            return cross_entropy(logits.masked_fill_(others, -torch.inf), positive)
+        positives = also.clone()
+        positives[row, positive] = True
+        return (sum_out if self.multi_positive == "sum_out" else sum_in)(logits, positives, itself)
+
+
+def _logits(anchor: Tensor, candidate: Tensor, log_q: Tensor | None) -> Tensor:
+    """Return anchor · candidate - log q, [B, M], in one pass."""
+    if log_q is None:
+        return anchor @ candidate.T
+    return torch.addmm(log_q.to(anchor.dtype), anchor, candidate.T, beta=-1)
 
 
 def _also_back(contrast: Contrast) -> Tensor:

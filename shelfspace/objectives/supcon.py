@@ -20,8 +20,7 @@ class SupervisedContrastive(Objective):
     """The mean over all positives of -log(exp(z_p) / Σ_c exp(z_c)), z = cosine / temperature - log q.
 
     The positives of an anchor are its own and all in `also`, which says here who is of its class; the sum runs
-    over all candidates. An anchor should not be among its own candidates marked in `also`: it would be a
-    positive at no distance. Vectors are brought to unit length here.
+    over all candidates but the anchor itself. Vectors are brought to unit length here.
 
     Args:
         embedding_dim: D.
@@ -66,6 +65,5 @@ class SupervisedContrastive(Objective):
         log_q = contrast.corrections(correct=self.correct_log_q)
         if log_q is not None:
             logits = logits - log_q
-        own = contrast.own()
-        positives = own if contrast.also is None else own | contrast.also
-        return weighted_mean(sum_out(logits, positives), contrast.weight)
+        positives = contrast.own() if contrast.also is None else contrast.own() | contrast.also
+        return weighted_mean(sum_out(logits, positives, contrast.itself()), contrast.weight)

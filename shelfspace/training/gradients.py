@@ -101,6 +101,7 @@ def contrast_of(
         target_anchor=target_anchors,
         target=target_items,
         candidate_id=batch.candidate_id,
+        anchor_id=batch.rows[batch.anchor] if batch.anchor is not None and not batch.views else None,
     )
 
 

@@ -20,10 +20,14 @@ from shelfspace.objectives.objective import Objective
 
 B, M, D = 6, 9, 5
 FLOATS = ("anchor", "candidate", "log_q", "weight", "value", "target_anchor", "target")
+OF_ANCHORS = ("anchor", "anchor_id", "positive", "weight", "value", "target_anchor")
 
 
 def contrast(seed: int = 0, *, bare: bool = False) -> Contrast:
-    """A batch in float64 in which two anchors share a positive; the last candidate is in the `also` of all."""
+    """A batch in float64 in which two anchors share a positive; the last candidate is in the `also` of all.
+
+    Of the six anchors the third is its own positive, and three others are among the candidates.
+    """
     rng = np.random.default_rng(seed)
     positive = torch.tensor([0, 3, 3, 5, 1, 7])
     also = rng.random((B, M)) < 0.25
@@ -48,6 +52,7 @@ def contrast(seed: int = 0, *, bare: bool = False) -> Contrast:
         log_q=normal(M) - 2,
         weight=torch.from_numpy(rng.random(B) + 0.1),
         candidate_id=torch.arange(M) + 100,
+        anchor_id=torch.tensor([102, 50, 103, 108, 51, 100]),
     )
 
 
@@ -64,6 +69,12 @@ def numbers(given: Contrast) -> SimpleNamespace:
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def is_itself(given: SimpleNamespace, row: int, column: int) -> bool:
+    if given.anchor_id is None or column == given.positive[row]:
+        return False
+    return bool(given.anchor_id[row] == given.candidate_id[column])
 
 
 def negatives(given: SimpleNamespace, row: int, *, masked: bool = True) -> list[int]:
@@ -148,9 +159,7 @@ class ObjectiveContract:
                 **extra,
             )
             self._finite(single)
-            row = {
-                k: getattr(single, k)[:1] for k in ("anchor", "positive", "weight", "value", "target_anchor")
-            }
+            row = {k: getattr(single, k)[:1] for k in OF_ANCHORS}
             self._finite(replace(single, **row, also=None if extra["also"] is None else extra["also"][:1]))
 
     def test_vectors_of_zero_and_vectors_all_alike_give_a_finite_loss_and_gradient(self) -> None:

@@ -24,9 +24,7 @@ class Everything(nn.Module):
         super().__init__()
         self.fusions = nn.ModuleDict({n: part(F, D, **SETTINGS.get(n, {})) for n, part in FUSIONS.items()})
         self.histories = nn.ModuleDict({n: part(D, **SETTINGS.get(n, {})) for n, part in HISTORIES.items()})
-        self.bags = nn.ModuleDict(
-            {"wide": BagEncoder(9, D, sparse=True), "narrow": BagEncoder(9, D, width=3)}
-        )
+        self.bags = nn.ModuleDict({"wide": BagEncoder(9, D), "narrow": BagEncoder(9, D, width=3)})
         self.dense = nn.ModuleDict({"flat": DenseEncoder(K, D), "deep": DenseEncoder(K, D, hidden=5)})
         parts = {"fusion": self.fusions, "history": self.histories, "bag": self.bags, "dense": self.dense}
         self.names = [f"{kind}_{name}" for kind, some in parts.items() for name in some]

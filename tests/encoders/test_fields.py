@@ -13,7 +13,7 @@ from tests.contracts.reader_contract import KNOWN, records
 SECTIONS = [
     {"use": "ids", "dropout": 0.2},
     {"use": "attributes", "column": "category", "is_path": True},
-    {"use": "attributes", "column": "brand", "min_count": 2, "sparse": True},
+    {"use": "attributes", "column": "brand", "min_count": 2},
     {"use": "hashed", "columns": ["title"], "num_buckets": 100, "width": 3, "token_dropout": 0.1},
     {"use": "hashed", "num_buckets": 100, "pieces": False, "pairs": False, "max_tokens": 2},
     {"use": "vectors", "name": "audio"},
@@ -63,9 +63,6 @@ def test_settings_are_kept_under_their_names(section):
 @pytest.mark.parametrize(
     ("section", "name", "value"),
     [
-        ({"use": "ids", "sparse": True}, "sparse", True),
-        ({"use": "attributes", "sparse": True}, "sparse", True),
-        ({"use": "hashed", "sparse": True}, "sparse", True),
         ({"use": "hashed", "width": 3}, "width", 3),
         ({"use": "hashed", "token_dropout": 0.3}, "dropout", 0.3),
         ({"use": "vectors", "name": "audio", "hidden": 5}, "hidden", 5),
@@ -76,7 +73,7 @@ def test_settings_are_kept_under_their_names(section):
 def test_a_setting_reaches_the_module(section, name, value):
     encoder = build(ENCODERS, section, path="encoders.it")
     module = encoder.module(encoder.reader().learn(records(), KNOWN), 8)
-    assert getattr(module.table if name == "sparse" else module, name) == value
+    assert getattr(module, name) == value
 
 
 @pytest.mark.parametrize("name", ENCODERS)

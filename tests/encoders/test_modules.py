@@ -51,21 +51,6 @@ def test_bags_of_nothing():
     assert not module.padded(torch.zeros((3, 1), dtype=torch.int64), torch.zeros(3, 1)).any()
 
 
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("width", [None, 3])
-def test_sparse_gradients_are_the_dense_ones(padded, width):
-    bag, gradients = bag_of([[(1, 1.0), (3, 2.0)], [], [(3, 1.0)]]), []
-    for sparse in (False, True):
-        torch.manual_seed(0)
-        module = BagEncoder(5, 4, width=width, sparse=sparse)
-        found = module.padded(*map(torch.from_numpy, bag.padded())) if padded else module(*given_flat(bag))
-        found.square().sum().backward()
-        assert module.table.weight.grad.is_sparse == sparse
-        gradients.append(module.table.weight.grad.to_dense() if sparse else module.table.weight.grad)
-    torch.testing.assert_close(gradients[0], gradients[1])
-    assert not gradients[0][[0, 2, 4]].any()
-
-
 def test_features_are_hidden_in_training_only():
     torch.manual_seed(0)
     module = BagEncoder(1, 4, dropout=0.25)

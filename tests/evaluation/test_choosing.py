@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfspace.errors import ConfigError
-from shelfspace.evaluation.choosing import models_of
+from shelfspace.evaluation.models import models_of
 from shelfspace.evaluation.weighing import ANONYMOUS, Weights, learnable
 from shelfspace.shop.history import History
 

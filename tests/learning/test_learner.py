@@ -74,7 +74,7 @@ def random_shop(num_users=40):
     return History.of(user, item, time, basket=user, num_users=num_users, num_items=NUM_ITEMS, now=9.0)
 
 
-@pytest.mark.parametrize("recipe", ["two_tower", "feature_towers", "cooccurrence"])
+@pytest.mark.parametrize("recipe", ["two_tower", "feature_towers", "cooccurrence", "shop", "cold_start"])
 def test_a_recipe_learns_a_tiny_shop_by_heart(recipe):
     """Of 40 users with 5 of 56 items each at random, the best item is one of theirs for at least 19 of 20.
 
@@ -139,6 +139,17 @@ def test_a_temperature_that_was_learnt_is_the_models():
 def readers_of(learnt):
     """Of the items' fields, without an export, which takes seconds."""
     return learnt.export.__self__.readers["item"]
+
+
+def test_what_nobody_took_is_no_negative_but_for_pairs_that_have_it():
+    """A listing that is never a positive would be pushed away for nothing but being new."""
+    for pairs, drawn in (("next_item", set()), ("two_views", {56, 57, 58})):
+        given = learner(objectives=[{"use": "infonce", "pairs": pairs}])
+        (term,) = given._terms(history(), catalogue())
+        rng = np.random.default_rng(0)
+        found = np.concatenate([term.negatives.draw(rng, np.array([0])) for _ in range(200)])
+        assert set(found[found >= 56].tolist()) == drawn
+        assert set(found.tolist()) == set(np.flatnonzero(term.mix.counts() > 0).tolist())
 
 
 def test_what_is_known_only_later_teaches_no_word():

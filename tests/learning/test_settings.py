@@ -29,8 +29,6 @@ def test_a_run_without_objectives_learns_nothing():
         ({"encoders": {"title": {}}}, r"\[encoders\.title\] use = 'title' is unknown"),
         ({"encoders": {"title": {"use": "hashd"}}}, r"did you mean 'hashed'"),
         ({"encoders": {"ids": {"dropout": 1.0}}}, r"dropout = 1\.0"),
-        ({"encoders": {"ids": {"sparse": True}}}, r"\[encoders\.ids\] sparse = true"),
-        ({"profile": {"ids": {"sparse": True}}}, r"\[profile\.ids\] sparse = true"),
         ({"encoders": {"a.b": {"use": "hashed"}}}, r"\[encoders\] 'a\.b'"),
         ({"profile": {"a/b": {"use": "attributes"}}}, r"\[profile\] 'a/b'"),
         ({"fusion": {"use": "gate"}}, r"\[fusion\] use = 'gate'.*did you mean 'gated'"),

@@ -6,15 +6,16 @@ import torch
 
 from shelfspace.objectives.contrast import Contrast
 from shelfspace.objectives.infonce import InfoNCE
-from tests.contracts.objective_contract import B, D, ObjectiveContract, contrast
+from tests.contracts.objective_contract import B, D, ObjectiveContract, contrast, is_itself
 
 
-def row_loss(z, positive, also, how, masked):
+def row_loss(z, positive, also, itself, how, masked):
     if how == "ignore":
         kept = [c for c in range(len(z)) if c == positive or not (masked and also[c])]
         return np.log(sum(np.exp(z[c]) for c in kept)) - z[positive]
-    positives = [c for c in range(len(z)) if c == positive or also[c]]
-    total = sum(np.exp(z))
+    kept = [c for c in range(len(z)) if not itself[c]]
+    positives = [c for c in kept if c == positive or also[c]]
+    total = sum(np.exp(z[kept]))
     if how == "sum_in":
         return -np.log(sum(np.exp(z[p]) for p in positives) / total)
     return -sum(np.log(np.exp(z[p]) / total) for p in positives) / len(positives)
@@ -42,12 +43,14 @@ class TestInfoNCE(ObjectiveContract):
         for b in range(B):
             z = given.candidate @ given.anchor[b] / objective.temperature
             z = z - given.log_q * objective.correct_log_q
-            loss[b] = row_loss(z, given.positive[b], given.also[b], how, masked)
+            itself = [is_itself(given, b, c) for c in range(len(z))]
+            loss[b] = row_loss(z, given.positive[b], given.also[b], itself, how, masked)
             took = [
                 given.also[a, given.positive[b]] or given.positive[a] == given.positive[b] for a in range(B)
             ]
             z = given.anchor @ own[b] / objective.temperature
-            back[b] = row_loss(z, b, [t and a != b for a, t in enumerate(took)], how, masked)
+            itself = [is_itself(given, a, given.positive[b]) for a in range(B)]
+            back[b] = row_loss(z, b, [t and a != b for a, t in enumerate(took)], itself, how, masked)
         loss = (loss + back) / 2 if objective.symmetric else loss
         return (given.weight * loss).sum() / given.weight.sum()
 

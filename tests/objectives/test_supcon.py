@@ -3,7 +3,16 @@ import torch
 
 from shelfspace.objectives.infonce import InfoNCE
 from shelfspace.objectives.supcon import SupervisedContrastive
-from tests.contracts.objective_contract import B, D, M, ObjectiveContract, chunked, contrast, cosine
+from tests.contracts.objective_contract import (
+    B,
+    D,
+    M,
+    ObjectiveContract,
+    chunked,
+    contrast,
+    cosine,
+    is_itself,
+)
 
 
 class TestSupervisedContrastive(ObjectiveContract):
@@ -20,8 +29,9 @@ class TestSupervisedContrastive(ObjectiveContract):
         for b in range(B):
             cosines = np.array([cosine(given.anchor[b], candidate) for candidate in given.candidate])
             z = cosines / objective.temperature - given.log_q * objective.correct_log_q
-            positives = [c for c in range(M) if c == given.positive[b] or given.also[b, c]]
-            loss[b] = np.mean([-np.log(np.exp(z[p]) / np.exp(z).sum()) for p in positives])
+            kept = [c for c in range(M) if not is_itself(given, b, c)]
+            positives = [c for c in kept if c == given.positive[b] or given.also[b, c]]
+            loss[b] = np.mean([-np.log(np.exp(z[p]) / np.exp(z[kept]).sum()) for p in positives])
         return np.average(loss, weights=given.weight)
 
 

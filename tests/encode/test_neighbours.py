@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from shelfspace.encode.neighbours import LearntKNN
+from shelfspace.learning.neighbours import near_of
+from shelfspace.linear.counts import decay
+from shelfspace.linear.features import ItemFeatures
+from shelfspace.shop.history import History
+from tests.contracts.retriever_contract import NUM_ITEMS, RetrieverContract, history
+
+
+class OverWords(LearntKNN):
+    """Takes for learnt what the listings say, so that it can be fitted like any other."""
+
+    def fit(self, history, catalogue):
+        words = ItemFeatures().learn_words(catalogue, catalogue.known_at(history.now))
+        vectors = words.features(catalogue).toarray()
+        return near_of(self, vectors, np.bincount(history.item, minlength=len(catalogue)))
+
+
+class TestLearntKNN(RetrieverContract):
+    def make(self, **settings):
+        return OverWords(**settings)
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("popular", [0.0, 0.7])
+def test_a_score_is_the_sum_over_the_past_in_float64(popular):
+    rng = np.random.default_rng(0)
+    vectors, taken = rng.normal(size=(NUM_ITEMS, 6)), rng.integers(0, 9, NUM_ITEMS)
+    near = near_of(LearntKNN(sharpness=4.0, popular=popular, history_power=0.0), vectors, taken)
+    weights = np.exp(4.0 * (unit(vectors) @ unit(vectors).T - 1)) * (1.0 + taken) ** popular
+    np.fill_diagonal(weights, 0)
+    past = history()
+    profile = past.matrix(past.weight * decay(past.age(), 100.0)).toarray().astype(np.float64)
+    np.testing.assert_allclose(near.score(past), profile @ weights, rtol=1e-4)
+
+
+def test_only_the_nearest_are_kept():
+    vectors = np.array([[1.0, 0.0], [0.9, 0.1], [0.7, 0.7], [0.0, 1.0]])
+    near = near_of(LearntKNN(neighbours=1), vectors, np.ones(4, int))
+    assert near.cosines.indices.tolist() == [1, 0, 1, 2]
+
+
+def test_an_item_of_which_nothing_is_known_is_nobodys_neighbour():
+    vectors = np.array([[1.0, 0.0], [0.0, 0.0], [0.6, 0.8]])
+    near = near_of(LearntKNN(), vectors, np.ones(3, int))
+    past = History.of([0, 1], [0, 1], [0.0, 0.0], num_users=2, num_items=3, clock="none")
+    scores = near.score(past)
+    assert scores[0].tolist()[:2] == [0.0, 0.0]
+    assert scores[0, 2] > 0
+    assert not scores[1].any()
+
+
+def test_neighbours_are_bounded_in_all():
+    assert LearntKNN().kept(4_000) == 500
+    assert LearntKNN().kept(1_000_000) == 20
+    assert LearntKNN().kept(3) == 2
+    assert LearntKNN().kept(1) == 1
+
+
+def test_a_shop_of_one_item_has_no_neighbours():
+    near = near_of(LearntKNN(), np.ones((1, 4)), np.ones(1, int))
+    past = History.of([0], [0], [0.0], num_users=1, num_items=1, clock="none")
+    assert near.score(past).tolist() == [[0.0]]
