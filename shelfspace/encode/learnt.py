@@ -65,15 +65,18 @@ class Learnt:
         """Share each score out: to every past item what the cosine loses when it is left out.
 
         The parts of an item sum to its score; where leaving nothing out lowers the cosine, the whole is the profile's.
+        Only the events that the towers read are left out; the one before them takes a place that is free.
         """
+        length = self.towers.length if self.towers is not None else query.num_events
+        query = query.keep(np.arange(query.num_events) >= query.num_events - length - 1)
         scores = self.score(query)[0, items]
-        places = np.arange(query.num_events)
+        places = np.arange(max(0, query.num_events - length), query.num_events)
         cosines = self.encode(query)[0] @ self.vectors[items].T
         without = History.of(
-            np.repeat(places, max(0, query.num_events - 1)),
+            np.repeat(np.arange(len(places)), max(0, query.num_events - 1)),
             np.concatenate([np.delete(query.item, p) for p in places]) if len(places) else query.item,
             np.concatenate([np.delete(query.time, p) for p in places]) if len(places) else query.time,
-            num_users=query.num_events,
+            num_users=len(places),
             num_items=query.num_items,
             clock=query.clock,
             now=query.now,
@@ -86,13 +89,14 @@ class Learnt:
         )
         lost = np.maximum(cosines[None, :] - left, 0.0)
         found = []
+        taken = query.item[places]
         for column, score in enumerate(scores):
             total = float(lost[:, column].sum())
             if total <= 0:
                 found.append([Reason(-1, float(score))] if score else [])
                 continue
             by_item: dict[int, float] = {}
-            for item, part in zip(query.item.tolist(), (lost[:, column] / total).tolist(), strict=True):
+            for item, part in zip(taken.tolist(), (lost[:, column] / total).tolist(), strict=True):
                 by_item[item] = by_item.get(item, 0.0) + part * float(score)
             parts = [Reason(item, amount) for item, amount in by_item.items() if amount]
             found.append(sorted(parts, key=lambda r: -r.amount))

@@ -26,7 +26,8 @@ def recent(
         row: [B], rows of the history.
         stop: [B], indices into `history.item`; the end of a row for all that it has.
         length: T at most; at least 1.
-        age: what ages count, from the moment of asking (`history.now`, else the last event that is seen).
+        age: what ages count, from the moment of asking: that of the event after what is seen; of a whole row,
+            `history.now`, else its last event.
 
     Returns:
         item int64 [B, T] (0 where there is none), age float32 [B, T], mask bool [B, T]. O(B T).
@@ -42,8 +43,9 @@ def recent(
     if age == "steps":
         since = np.broadcast_to(np.arange(width - 1, -1, -1, dtype=np.float32), mask.shape)
     else:
-        last = history.time[np.maximum(np.asarray(stop, np.int64) - 1, 0)]
         whole = np.asarray(stop) == history.indptr[np.asarray(row) + 1]
-        moment = np.where(whole, history.now, last) if history.now is not None else last
+        last = history.time[np.maximum(np.asarray(stop, np.int64) - 1, 0)]
+        at_end = last if history.now is None else history.now
+        moment = np.where(whole, at_end, history.time[np.minimum(stop, history.num_events - 1)])
         since = np.maximum(moment[:, None] - history.time[place], 0.0)
     return item, np.where(mask, since, 0.0).astype(np.float32), mask

@@ -22,7 +22,8 @@ class Matches(OfGroups):
 
     Source: Mudgal et al. 2018 (labelled pairs of listings).
 
-    Use it where a person, or an earlier run, said what is the same. Rows held out for a test must not be given.
+    Use it where a person, or an earlier run, said what is the same. Where rows have a `split`, those of `train` and
+    those without one are learnt from; the rest is held out.
     """
 
     def learn(self, sources: Sources, *, seed: int = 0) -> Self:
@@ -31,6 +32,8 @@ class Matches(OfGroups):
         left = right = np.zeros(0, np.int64)
         if table is not None and table.num_rows:
             table = table.filter(pc.fill_null(table["label"].cast(pa.bool_()), False))
+            if "split" in table.column_names:
+                table = table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train"))
             left, right = (
                 ids.rows(table[side].cast(pa.string())).astype(np.int64) for side in ("left_id", "right_id")
             )

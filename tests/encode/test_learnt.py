@@ -200,3 +200,16 @@ print(json.dumps({{"scores": scores[:5].tolist(), "reasons": len(reasons), "load
     assert told["loaded"] == []
     assert told["reasons"] == NUM_ITEMS
     np.testing.assert_allclose(told["scores"], restored(learnt).score(history())[:5], rtol=1e-4, atol=1e-7)
+
+
+def test_a_long_history_is_left_out_only_where_it_is_read(learnt):
+    """The towers of this test read 8 events: what came before the ninth last has no part, and costs no time."""
+    rng = np.random.default_rng(0)
+    item = rng.integers(0, 56, 3000)
+    long = History.of(
+        np.zeros(3000, int), item, np.arange(3000) / 10, num_users=1, num_items=NUM_ITEMS, now=400.0
+    )
+    given = learnt.reasons(long, EVERY)
+    short = learnt.reasons(long.keep(np.arange(3000) >= 2991), EVERY)
+    assert given == short
+    assert {r.item for parts in given for r in parts} <= {-1, *item[-8:].tolist()}

@@ -21,8 +21,9 @@ def naive(history, row, stop, length, age):
         return []
     if age == "steps":
         return [(history.item[e], stop - 1 - e) for e in events]
-    whole = stop == history.indptr[row + 1] and history.now is not None
-    moment = history.now if whole else history.time[stop - 1]
+    whole = stop == history.indptr[row + 1]
+    at_end = history.now if history.now is not None else history.time[stop - 1]
+    moment = at_end if whole else history.time[stop]
     return [(history.item[e], max(0.0, moment - history.time[e])) for e in events]
 
 

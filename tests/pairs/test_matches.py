@@ -24,3 +24,17 @@ def test_unknown_listings_are_counted():
 def test_labels_may_be_numbers():
     table = pa.table({"left_id": ["sku-0", "sku-1"], "right_id": ["sku-2", "sku-3"], "label": [1, 0]})
     assert len(Matches().learn(replace(sources(), matches=table))) == 2
+
+
+def test_what_is_held_out_is_not_learnt_from():
+    table = pa.table(
+        {
+            "left_id": ["sku-0", "sku-1", "sku-4"],
+            "right_id": ["sku-2", "sku-3", "sku-5"],
+            "label": [True, True, True],
+            "split": ["train", "test", None],
+        }
+    )
+    source = Matches().learn(replace(sources(), matches=table))
+    assert len(source) == 4  # both ways
+    assert source.counts[[1, 3]].sum() == 0
