@@ -1,7 +1,7 @@
 """The trained item vectors, asked by what is near to each past item, as one of a run's models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,8 @@ class NeighboursModel:
             refit_free=space.keys(),
             change=change_all,
         )
-        return Search(found.best | epochs, found.value, found.trials)
+        trials = tuple(replace(trial, settings=trial.settings | epochs) for trial in found.trials)
+        return Search(found.best | epochs, found.value, trials)
 
     def _changed(self, near: LearntKNN, settings: Settings) -> LearntKNN:
         for name, value in settings.items():

@@ -82,6 +82,7 @@ def test_a_recipe_learns_a_tiny_shop_by_heart(recipe):
     """
     table = config.load({"recipe": {"use": recipe}})
     table["negatives"] = {"use": "uniform", "num_negatives": 64}
+    table["model"] = {"embedding_dim": 64}
     loop = Optimisation(epochs=60, batch_size=100, learning_rate=0.01, warm_up=0)
     given = LearningPlan.of(table, loop)
     past = random_shop()
@@ -143,7 +144,7 @@ def readers_of(learnt):
 
 def test_what_nobody_took_is_no_negative_but_for_pairs_that_have_it():
     """A listing that is never a positive would be pushed away for nothing but being new."""
-    for pairs, drawn in (("next_item", set()), ("two_views", {56, 57, 58})):
+    for pairs, drawn in (("next_item", set()), ("two_views", {56, 57, 58, 59})):
         given = learner(objectives=[{"use": "infonce", "pairs": pairs}])
         (term,) = given._terms(history(), catalogue())
         rng = np.random.default_rng(0)

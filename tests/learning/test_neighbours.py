@@ -45,6 +45,7 @@ def test_it_is_tuned_on_the_towers_own_training(towers):
     assert len(towers.kept) == 1
     assert found.best["epochs"] == searched.best["epochs"]
     assert "history_half_life" not in found.best
+    assert all(trial.settings.keys() == found.best.keys() for trial in found.trials)
     assert found.value == max(trial.value for trial in found.trials)
     assert len({trial.settings["sharpness"] for trial in found.trials}) > 1
 
