@@ -16,7 +16,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,16 +67,20 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["beauty", "uci", "grocer"])
     parser.add_argument("--parts", nargs="+", default=["cold", "blend", "graph"])
     parser.add_argument("--budget", default="4m")
+    parser.add_argument(
+        "--set", action="append", default=[], help="section.key=value over the recipe; named in the result"
+    )
     options = parser.parse_args()
     path = Path(__file__).parent / "results" / "contrast.json"
     results: dict[str, Any] = json.loads(path.read_text())["results"] if path.exists() else {}
     for name in options.sets:
         given = sets_of(name, options.data)
+        given = replace(given, sets=(*given.sets, *options.set))
         table, fresh = (given.table(recipe, options.budget) for recipe in ("shop", "cold_start"))
         begun = time.monotonic()
         shop = read_shop(table)
         print(f"{name}: {time.monotonic() - begun:.0f} s to read", flush=True)
-        found = results.setdefault(name, {"protocol": given.protocol})
+        found = results.setdefault(", ".join([name, *options.set]), {"protocol": given.protocol})
         if "blend" in options.parts:
             found["blend"] = {"budget": options.budget} | blended(Plan.of(table), shop, given.protocol)
             write(path, results)

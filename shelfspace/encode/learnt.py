@@ -40,11 +40,11 @@ class Learnt:
     profiles: dict[str, Field] = field(init=False, repr=False, default_factory=dict)
 
     def take(
-        self, vectors: Floats, num_events: npt.NDArray[np.integer], encode: Callable[[History], Floats]
+        self, vectors: Floats, taken: npt.NDArray[np.floating], encode: Callable[[History], Floats]
     ) -> Self:
         """Take item vectors [N, D], how often each item was taken [N], and what makes user vectors of histories."""
         self.vectors, self.encode = vectors, encode
-        self.prior = np.log1p(num_events).astype(np.float32)
+        self.prior = np.log1p(taken).astype(np.float32)
         return self
 
     def score(self, queries: History) -> Scores:

@@ -45,7 +45,7 @@ class LearntKNN(Itemwise):
 
     REFIT_FREE: ClassVar[frozenset[str]] = frozenset({*Itemwise.REFIT_FREE, "sharpness", "popular"})
 
-    sharpness: Annotated[float, Range(3.0, 40.0, log=True)] = 10.0
+    sharpness: Annotated[float, Range(1.0, 40.0, log=True)] = 10.0
     popular: Annotated[float, Range(0.0, 1.0)] = 0.0
     neighbours: int = 500
     cosines: sparse.csr_array = field(init=False, repr=False)

@@ -93,6 +93,7 @@ class Learner:
         if start is not None:
             start(made)
         terms = self._terms(history, catalogue)
+        taken = _taken(terms, events)
         optimisation = self.plan.optimisation
         if epochs is not None:
             optimisation = type(optimisation)(**settings_of(optimisation) | {"epochs": epochs, "patience": 0})
@@ -100,7 +101,7 @@ class Learner:
         def answering(model: Model) -> Learnt:
             learnt = Learnt(temperature=_temperature(terms))
             vectors = model.all_items()
-            return learnt.take(vectors.numpy(), events, lambda queries: made.users(model, vectors, queries))
+            return learnt.take(vectors.numpy(), taken, lambda queries: made.users(model, vectors, queries))
 
         progress = fit(
             made.model,
@@ -172,6 +173,12 @@ class Learner:
             section: Table = self.plan.pairs.get(name, {"use": name})
             parts[name] = build(PAIR_SOURCES, section, path=f"pairs.{name}").learn(sources, seed=self.seed)
         return Mix(parts, weights)
+
+
+def _taken(terms: list[Term], events: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
+    """Return how often each item is taken as the pairs of users see it, the old ones faded where they are; else events."""
+    of_users = [t for t in terms if all(source.kind == "user" for source in t.mix.sources.values())]
+    return of_users[0].mix.counts() if of_users else events.astype(np.float64)
 
 
 def _temperature(terms: list[Term]) -> float:

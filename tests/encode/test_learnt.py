@@ -11,7 +11,16 @@ import shelfspace
 from shelfspace.config import build, search_space, settings_of
 from shelfspace.encode.learnt import Learnt
 from shelfspace.shop.history import History
-from tests.learning.tastes import NUM_ITEMS, NUM_USERS, history, learn, taste_of, trained
+from tests.learning.tastes import (
+    NUM_ITEMS,
+    NUM_USERS,
+    catalogue,
+    history,
+    learn,
+    learner,
+    taste_of,
+    trained,
+)
 
 EVERY = np.arange(NUM_ITEMS, dtype=np.int32)
 
@@ -54,7 +63,7 @@ def test_scores_are_chances_of_the_whole_catalogue(learnt):
 def test_a_score_is_the_softmax_of_cosine_and_popularity(learnt, popular):
     learnt.popular = popular
     users = learnt.encode(history()).astype(np.float64)
-    counts = np.bincount(history().item, minlength=NUM_ITEMS)
+    counts = learner()._terms(history(), catalogue())[0].mix.counts()
     logits = users @ learnt.vectors.T.astype(np.float64) / learnt.temperature + popular * np.log1p(counts)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(learnt.score(history()), expected, rtol=1e-4, atol=1e-7)
@@ -75,7 +84,7 @@ def test_a_user_of_whom_nothing_is_known_gets_the_shares_of_what_is_taken(learnt
     learnt.popular = popular
     query = asked([3, 4, 5], [-1, 4, -1], keep=0)
     scores = learnt.score(query)
-    counts = np.bincount(history().item, minlength=NUM_ITEMS)
+    counts = learner()._terms(history(), catalogue())[0].mix.counts()
     np.testing.assert_allclose(scores[[0, 2]], np.tile(counts / counts.sum(), (2, 1)), rtol=1e-5)
     assert np.abs(scores[1] - scores[0]).max() > 1e-3
     parts = learnt.reasons(query.of_users([0]), EVERY)
