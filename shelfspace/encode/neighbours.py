@@ -13,7 +13,7 @@ from shelfspace.linear.itemwise import Itemwise, SparseWeights, sparse_from
 from shelfspace.linear.retriever import Arrays, Reason, Scores
 from shelfspace.shop.history import History
 
-MAX_KEPT = 20_000_000
+MAX_KEPT = 5_000_000
 """Neighbours kept in all, 8 bytes each."""
 
 
@@ -28,16 +28,18 @@ class LearntKNN(Itemwise):
     Args:
         sharpness: at a high one, few near neighbours outweigh many far ones; 1 / temperature is that of the training.
         popular: the exponent of (1 + times taken) by which a scored item gains.
-        neighbours: how many of the nearest are kept for each past item, fewer where that would be more than 20
+        neighbours: how many of the nearest are kept for each past item, fewer where that would be more than five
             million in all.
+        max_items: in a larger catalogue only the most taken have neighbours; all are still recommended.
 
-    Cost: the neighbours take 2 N² D operations, once; 8 N K bytes; a score is a sparse product.
+    Cost: 2 P N D operations for the neighbours of P <= max_items past items, once; 8 P K bytes; a score is a sparse
+    product.
 
     Sources: Sarwar et al. 2001 (item neighbours); Wu et al. 2018 (weights exp(cosine / temperature) of neighbours in
     a space learnt by contrast).
 
     Example:
-        >>> near = LearntKNN(sharpness=5.0).take(np.array([[1], [0], [-1]]), np.array([[0.8], [0.8], [0.0]]), [3, 1, 0])
+        >>> near = LearntKNN(sharpness=5.0).take([0, 1], [[1], [0]], [[0.8], [0.8]], [3, 1, 0])
         >>> past = History.of([0], [0], [0.0], num_users=1, num_items=3, clock="none")
         >>> near.score(past).round(3).tolist()
         [[0.0, 0.36800000071525574, 0.0]]
@@ -48,21 +50,33 @@ class LearntKNN(Itemwise):
     sharpness: Annotated[float, Range(1.0, 40.0, log=True)] = 10.0
     popular: Annotated[float, Range(0.0, 1.0)] = 0.0
     neighbours: int = 500
+    max_items: int = 20_000
     cosines: sparse.csr_array = field(init=False, repr=False)
     degree: Floats = field(init=False, repr=False)
 
     def kept(self, num_items: int) -> int:
         """Return K for a catalogue of so many items."""
-        return max(1, min(self.neighbours, MAX_KEPT // max(1, num_items), num_items - 1))
+        past = max(1, min(num_items, self.max_items))
+        return max(1, min(self.neighbours, MAX_KEPT // past, num_items - 1))
 
-    def take(self, near: npt.ArrayLike, cosines: npt.ArrayLike, num_events: npt.ArrayLike) -> Self:
-        """Take each item's neighbours, int [N, K], -1 where there are fewer, their cosines [N, K], and events [N]."""
-        rows = np.asarray(near, np.int32)
-        real = rows >= 0
-        indptr = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
-        values = np.asarray(cosines, np.float32)[real]
-        self.cosines = sparse.csr_array((values, rows[real], indptr), shape=(len(rows), len(rows)))
+    def take(
+        self, past: npt.ArrayLike, near: npt.ArrayLike, cosines: npt.ArrayLike, num_events: npt.ArrayLike
+    ) -> Self:
+        """Take the neighbours of P items.
+
+        Args:
+            past: int [P], the items, rising.
+            near: int [P, K], their neighbours, -1 where there are fewer.
+            cosines: [P, K].
+            num_events: [N], how often each item was taken.
+        """
         self.degree = np.asarray(num_events, np.float32)
+        size, rows = len(self.degree), np.asarray(near, np.int32)
+        counts = np.zeros(size, np.int64)
+        counts[np.asarray(past, np.int64)] = (rows >= 0).sum(axis=1)
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        values = np.asarray(cosines, np.float32)[rows >= 0]
+        self.cosines = sparse.csr_array((values, rows[rows >= 0], indptr), shape=(size, size))
         return self
 
     def score(self, queries: History) -> Scores:

@@ -176,7 +176,7 @@ class Learner:
 
 
 def _taken(terms: list[Term], events: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
-    """Return how often each item is taken as the pairs of users see it, the old ones faded where they are; else events."""
+    """Return how often each item is taken, as pairs of users are drawn where there are some: old events may fade."""
     of_users = [t for t in terms if all(source.kind == "user" for source in t.mix.sources.values())]
     return of_users[0].mix.counts() if of_users else events.astype(np.float64)
 

@@ -16,6 +16,7 @@ from shelfspace.evaluation.search import Search, Settings, tune
 from shelfspace.evaluation.weighing import learnable, mean_value
 from shelfspace.index.topk import available_threads, top_k
 from shelfspace.learning.trained import TrainedModel
+from shelfspace.linear.counts import most_taken
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -92,14 +93,19 @@ def near_of(part: LearntKNN, vectors: npt.NDArray[np.float32], num_events: npt.A
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = (vectors / np.maximum(length, 1e-12)).astype(np.float32)
     real = length[:, 0] > 1e-6
-    itself = sparse.csr_array(sparse.eye_array(len(unit), dtype=bool))
-    near, cosines = top_k(
-        unit,
+    past: npt.NDArray[np.integer] = np.arange(len(unit))
+    if len(unit) > part.max_items:
+        past = most_taken(np.asarray(num_events, np.float64), part.max_items)
+    itself = sparse.csr_array(
+        (np.ones(len(past), bool), (np.arange(len(past)), past)), (len(past), len(unit))
+    )
+    found, cosines = top_k(
+        unit[past],
         unit,
         part.kept(len(unit)),
         allowed=None if real.all() else real,
         exclude=itself,
         threads=available_threads(),
     )
-    near[~real] = -1
-    return part.take(near, cosines, num_events)
+    found[~real[past]] = -1
+    return part.take(past, found, cosines, num_events)

@@ -55,9 +55,17 @@ def test_an_item_of_which_nothing_is_known_is_nobodys_neighbour():
     assert not scores[1].any()
 
 
+def test_in_a_large_catalogue_the_most_taken_have_neighbours_and_all_are_found():
+    vectors = np.array([[1.0, 0.0], [0.9, 0.1], [0.7, 0.7], [0.0, 1.0]])
+    near = near_of(LearntKNN(max_items=2), vectors, np.array([1, 5, 0, 3]))
+    assert np.diff(near.cosines.indptr).tolist() == [0, 3, 0, 3]
+    assert near.cosines.indices.tolist() == [0, 2, 3, 2, 1, 0]
+
+
 def test_neighbours_are_bounded_in_all():
     assert LearntKNN().kept(4_000) == 500
-    assert LearntKNN().kept(1_000_000) == 20
+    assert LearntKNN(max_items=10**9).kept(1_000_000) == 5
+    assert LearntKNN().kept(1_000_000) == 250
     assert LearntKNN().kept(3) == 2
     assert LearntKNN().kept(1) == 1
 
