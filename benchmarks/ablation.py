@@ -159,7 +159,9 @@ def row(
     steps: list[float] = []
     begun = time.process_time()
     learnt, curve = Learner(plan, About(len(shop.users)), seed).learn(
-        cases.fit, shop.catalogue, told=lambda *_: steps.append(time.process_time())
+        cases.fit,
+        shop.catalogue,
+        told=lambda _, step, __: steps.append(time.process_time()) if step else None,
     )
     seconds = time.process_time() - begun
     found = measure(cases, {"x": alone(learnt)}, ks=(10,))["x"]

@@ -205,6 +205,8 @@ def learn(data: Path, steps: int, told: Callable[[int], None], changes: dict[str
     assert plan is not None
 
     def after(_: str, step: int, __: int) -> None:
+        if not step:
+            return
         told(step)
         if step == steps:
             raise EnoughError

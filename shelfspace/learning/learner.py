@@ -90,6 +90,8 @@ class Learner:
         torch.manual_seed(self.seed)
         events = np.bincount(history.item, minlength=len(catalogue))
         made = made_of(self.plan, self._records(history, catalogue, events), catalogue.known_at(history.now))
+        if told is not None:
+            told(f"learning from {', '.join(made.readers['item'])}", 0, 1)
         if start is not None:
             start(made)
         terms = self._terms(history, catalogue)
