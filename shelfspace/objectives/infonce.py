@@ -101,7 +101,9 @@ class InfoNCE(Objective):
         if self.multi_positive == "ignore":
             others = also.clone()
             others[row, positive] = False
-            return cross_entropy(logits.masked_fill_(others, -torch.inf), positive)
+            with torch.no_grad():  # the softmax gives a logit of -inf no gradient: none need be masked on the way back
+                logits[others.nonzero(as_tuple=True)] = -torch.inf
+            return cross_entropy(logits, positive)
         positives = also.clone()
         positives[row, positive] = True
         return (sum_out if self.multi_positive == "sum_out" else sum_in)(logits, positives, itself)
