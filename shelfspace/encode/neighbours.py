@@ -53,6 +53,7 @@ class LearntKNN(Itemwise):
     max_items: int = 20_000
     cosines: sparse.csr_array = field(init=False, repr=False)
     degree: Floats = field(init=False, repr=False)
+    composed: tuple[float, float] | None = field(init=False, repr=False, default=None)
 
     def kept(self, num_items: int) -> int:
         """Return K for a catalogue of so many items."""
@@ -77,6 +78,7 @@ class LearntKNN(Itemwise):
         indptr = np.concatenate([[0], np.cumsum(counts)])
         values = np.asarray(cosines, np.float32)[rows >= 0]
         self.cosines = sparse.csr_array((values, rows[rows >= 0], indptr), shape=(size, size))
+        self.composed = None
         return self
 
     def score(self, queries: History) -> Scores:
@@ -96,11 +98,14 @@ class LearntKNN(Itemwise):
     def restore(self, arrays: Arrays) -> Self:
         """Take what `arrays` gave."""
         self.cosines, self.degree = sparse_from(arrays), arrays["degree"].astype(np.float32)
+        self.composed = None
         return self
 
     def _compose(self) -> None:
-        """Put the settings that need no refit into the weights."""
-        near = self.cosines
+        """Put the settings that need no refit into the weights, where they have changed."""
+        if self.composed == (self.sharpness, self.popular):
+            return
+        near, self.composed = self.cosines, (self.sharpness, self.popular)
         data = np.exp(np.float32(self.sharpness) * (near.data - 1))
         if self.popular:
             data *= power(1.0 + self.degree, self.popular)[near.indices]

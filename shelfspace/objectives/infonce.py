@@ -101,7 +101,7 @@ class InfoNCE(Objective):
         if self.multi_positive == "ignore":
             others = also.clone()
             others[row, positive] = False
-            with torch.no_grad():  # the softmax gives a logit of -inf no gradient: none need be masked on the way back
+            with torch.no_grad():  # a logit of -inf gets no gradient from the softmax anyway
                 logits[others.nonzero(as_tuple=True)] = -torch.inf
             return cross_entropy(logits, positive)
         positives = also.clone()

@@ -39,6 +39,17 @@ def test_a_score_is_the_sum_over_the_past_in_float64(popular):
     np.testing.assert_allclose(near.score(past), profile @ weights, rtol=1e-4)
 
 
+def test_settings_that_need_no_refit_take_effect_at_once():
+    near = near_of(LearntKNN(), np.random.default_rng(1).normal(size=(NUM_ITEMS, 4)), np.arange(NUM_ITEMS))
+    before = near.score(history())
+    for name, value in (("sharpness", 3.0), ("popular", 0.5), ("history_half_life", 2.0)):
+        setattr(near, name, value)
+        after = near.score(history())
+        assert np.abs(after - before).max() > 1e-3, name
+        before = after
+    np.testing.assert_array_equal(near.score(history()), before)
+
+
 def test_only_the_nearest_are_kept():
     vectors = np.array([[1.0, 0.0], [0.9, 0.1], [0.7, 0.7], [0.0, 1.0]])
     near = near_of(LearntKNN(neighbours=1), vectors, np.ones(4, int))
