@@ -103,10 +103,12 @@ class LearntKNN(Itemwise):
 
     def _compose(self) -> None:
         """Put the settings that need no refit into the weights, where they have changed."""
-        if self.composed == (self.sharpness, self.popular):
+        asked = (self.sharpness, self.popular)
+        if self.composed == asked:
             return
-        near, self.composed = self.cosines, (self.sharpness, self.popular)
+        near = self.cosines
         data = np.exp(np.float32(self.sharpness) * (near.data - 1))
         if self.popular:
             data *= power(1.0 + self.degree, self.popular)[near.indices]
         self.weights = SparseWeights(sparse.csr_array((data, near.indices, near.indptr), shape=near.shape))
+        self.composed = asked  # last: other threads score at the same time

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,19 @@ def test_a_shop_of_one_item_has_no_neighbours():
     near = near_of(LearntKNN(), np.ones((1, 4)), np.ones(1, int))
     past = History.of([0], [0], [0.0], num_users=1, num_items=1, clock="none")
     assert near.score(past).tolist() == [[0.0]]
+
+
+def test_several_threads_may_ask_at_once():
+    """As measuring does: none may see that weights are composed before they are."""
+    rng = np.random.default_rng(0)
+    vectors, past = rng.normal(size=(600, 8)), History.of([0], [3], [0.0], num_users=1, num_items=600)
+    near = near_of(LearntKNN(popular=0.5), vectors, np.ones(600))
+    alone = near.score(past)
+    for sharpness in range(2, 9):
+        near.sharpness = float(sharpness)
+        near.composed = None
+        del near.weights
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(near.score, [past] * 8))
+        assert all(np.array_equal(one, together[0]) for one in together)
+        assert not np.array_equal(alone, together[0])
