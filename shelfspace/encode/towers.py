@@ -56,10 +56,11 @@ class Towers:
 
         def asked(rows: slice) -> dict[str, npt.NDArray[Any]]:
             row = np.arange(len(queries))[rows]
-            item, age, mask = recent(queries, row, queries.indptr[row + 1], self.length, age=self.age)
+            past = recent(queries, row, queries.indptr[row + 1], self.length, age=self.age)
             chosen = np.maximum(who[rows], 0)
             profile = {name: held.take(chosen) for name, held in self.profiles.items()}
-            given = {"items": vectors[item], "age": age, "mask": mask, "known": who[rows] >= 0}
+            given = {"items": vectors[past.item], "age": past.age, "mask": past.mask, "kind": past.kind}
+            given["known"] = who[rows] >= 0
             return given | (_padded(profile) if profile else {})
 
         return _run(self._user, asked, len(queries))

@@ -5,11 +5,12 @@ lacks it has a vector that was trained as well.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from shelfspace.config import Range
 from shelfspace.encoders.encoder import check_count, check_share
 from shelfspace.encoders.modules import BagEncoder, DenseEncoder
+from shelfspace.errors import ConfigError
 from shelfspace.inputs import readers
 from shelfspace.inputs.quantities import Numbers as NumbersReader
 from shelfspace.inputs.readers import Reader
@@ -23,8 +24,10 @@ class Ids:
 
     Args:
         dropout: the share of rows that go without it in training, as something new will.
+        start: what training begins from: `factors`, the leading singular vectors of who took what, which saves most of
+            the first epochs; or `random`.
 
-    Cost: 4 D bytes a row.
+    Cost: 4 D bytes a row; `factors` a truncated SVD.
 
     Example:
         >>> Ids(dropout=0.2).dropout
@@ -32,9 +35,12 @@ class Ids:
     """
 
     dropout: Annotated[float, Range(0.0, 0.5)] = 0.1
+    start: Literal["random", "factors"] = "random"
 
     def __post_init__(self) -> None:
         check_share("dropout", self.dropout)
+        if self.start not in ("random", "factors"):
+            raise ConfigError(f"start = {self.start!r} must be random or factors")
 
     def reader(self) -> Reader:
         """Return a reader of row numbers."""

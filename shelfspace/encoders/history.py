@@ -1,7 +1,8 @@
 """Many items made one vector: what a user did. B users, T history length, H heads, D embedding_dim.
 
-Each is built from D, and takes items float [B, T, D], their age float [B, T] in days or steps (below 0 counts as 0) and
-a mask bool [B, T]. What stands where the mask is False is not looked at; an empty history is 0.
+Each is built from D and the number of event kinds, and takes items float [B, T, D], their age float [B, T] in days or
+steps (below 0 counts as 0), a mask bool [B, T] and their kind int64 [B, T]. What stands where the mask is False is not
+looked at; an empty history is 0.
 """
 
 import math
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from shelfspace.encoders.pooling import check_heads, masked_softmax, pooled
+from shelfspace.encoders.transformer import Transformer
 from shelfspace.errors import ConfigError
 
 
@@ -22,10 +24,10 @@ class Mean(nn.Module):
         [[3.0]]
     """
 
-    def __init__(self, embedding_dim: int) -> None:
+    def __init__(self, embedding_dim: int, num_kinds: int = 1) -> None:
         super().__init__()
 
-    def forward(self, items: Tensor, age: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, items: Tensor, age: Tensor, mask: Tensor, kind: Tensor | None = None) -> Tensor:
         """Return float [B, D]."""
         return _there(items, mask).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
@@ -45,7 +47,9 @@ class Recency(nn.Module):
 
     log_half_life: Tensor
 
-    def __init__(self, embedding_dim: int, *, half_life: float = 30.0, learnt: bool = True) -> None:
+    def __init__(
+        self, embedding_dim: int, num_kinds: int = 1, *, half_life: float = 30.0, learnt: bool = True
+    ) -> None:
         super().__init__()
         if not 0 < half_life < math.inf:
             raise ConfigError(f"half_life = {half_life} must be above 0 and finite")
@@ -56,7 +60,7 @@ class Recency(nn.Module):
         else:
             self.register_buffer("log_half_life", start)
 
-    def forward(self, items: Tensor, age: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, items: Tensor, age: Tensor, mask: Tensor, kind: Tensor | None = None) -> Tensor:
         """Return float [B, D]."""
         weight = masked_softmax(-math.log(2.0) * _passed(age, mask) / self.log_half_life.exp(), mask)
         return pooled(weight.unsqueeze(1), _there(items, mask))
@@ -79,7 +83,9 @@ class Attention(nn.Module):
     Source: Yang et al. 2016 (a learnt query); Press et al. 2022 (a bias in place of positions).
     """
 
-    def __init__(self, embedding_dim: int, *, num_heads: int = 1, age_power: float = 0.5) -> None:
+    def __init__(
+        self, embedding_dim: int, num_kinds: int = 1, *, num_heads: int = 1, age_power: float = 0.5
+    ) -> None:
         super().__init__()
         check_heads(num_heads, embedding_dim)
         if not math.isfinite(age_power):
@@ -88,7 +94,7 @@ class Attention(nn.Module):
         self.query = nn.Parameter(torch.zeros(num_heads, embedding_dim))
         self.power = nn.Parameter(torch.full((num_heads, 1), age_power))
 
-    def forward(self, items: Tensor, age: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, items: Tensor, age: Tensor, mask: Tensor, kind: Tensor | None = None) -> Tensor:
         """Return float [B, D]."""
         held = _there(items, mask)
         logit = self.query @ held.transpose(1, 2) - self.power * _passed(age, mask).log1p().unsqueeze(1)
@@ -103,4 +109,9 @@ def _passed(age: Tensor, mask: Tensor) -> Tensor:
     return age.masked_fill(~mask, 0.0).clamp(min=0.0)
 
 
-HISTORIES: dict[str, type] = {"mean": Mean, "recency": Recency, "attention": Attention}
+HISTORIES: dict[str, type] = {
+    "mean": Mean,
+    "recency": Recency,
+    "attention": Attention,
+    "transformer": Transformer,
+}

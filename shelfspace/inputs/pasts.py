@@ -1,5 +1,6 @@
 """Histories as rectangles, the latest events last. B histories, T their length, E events."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,20 @@ Age = Literal["steps", "days"]
 """What ages count: events since, or time since (days, or steps where the shop's times are an order)."""
 
 
+@dataclass(frozen=True)
+class Recent:
+    """The last events of B histories, the latest last; 0 where there is none.
+
+    item: int64 [B, T];  age: float32 [B, T];  kind: int64 [B, T], an index into the shop's event kinds;
+    mask: bool [B, T], where there is an event.
+    """
+
+    item: npt.NDArray[np.int64]
+    age: npt.NDArray[np.float32]
+    kind: npt.NDArray[np.int64]
+    mask: npt.NDArray[np.bool_]
+
+
 def recent(
     history: History,
     row: npt.NDArray[np.integer],
@@ -18,8 +33,8 @@ def recent(
     length: int,
     *,
     age: Age = "steps",
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return the last `length` events before `stop` of each row: items, ages and where there is an event.
+) -> Recent:
+    """Return the last `length` events before `stop` of each row. O(B T).
 
     Args:
         history: the events.
@@ -28,18 +43,16 @@ def recent(
         length: T at most; at least 1.
         age: what ages count, from the moment of asking: that of the event after what is seen; of a whole row,
             `history.now`, else its last event.
-
-    Returns:
-        item int64 [B, T] (0 where there is none), age float32 [B, T], mask bool [B, T]. O(B T).
     """
     start = np.maximum(history.indptr[row], stop - length)
     width = max(1, int((stop - start).max(initial=1)))
     place = np.asarray(stop, np.int64)[:, None] - np.arange(width, 0, -1)
     mask = place >= start[:, None]
     if not history.num_events:
-        return np.zeros(mask.shape, np.int64), np.zeros(mask.shape, np.float32), mask
+        nothing = np.zeros(mask.shape, np.int64)
+        return Recent(nothing, nothing.astype(np.float32), nothing, mask)
     place = np.where(mask, place, 0)
-    item = np.where(mask, history.item[place], 0).astype(np.int64)
+    item, kind = (np.where(mask, of[place], 0).astype(np.int64) for of in (history.item, history.kind))
     if age == "steps":
         since = np.broadcast_to(np.arange(width - 1, -1, -1, dtype=np.float32), mask.shape)
     else:
@@ -48,4 +61,4 @@ def recent(
         at_end = last if history.now is None else history.now
         moment = np.where(whole, at_end, history.time[np.minimum(stop, history.num_events - 1)])
         since = np.maximum(moment[:, None] - history.time[place], 0.0)
-    return item, np.where(mask, since, 0.0).astype(np.float32), mask
+    return Recent(item, np.where(mask, since, 0.0).astype(np.float32), kind, mask)

@@ -17,6 +17,7 @@ from shelfspace.config import Table, build, settings_of
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Records
+from shelfspace.learning.factors import begin_from_factors
 from shelfspace.learning.settings import Aim, LearningPlan
 from shelfspace.learning.towers import Made, made_of
 from shelfspace.model.model import Model
@@ -38,9 +39,14 @@ Value = Callable[[Learnt], float]
 
 @dataclass(frozen=True)
 class About:
-    """What a shop tells beside events and items: how many history rows are users, and the tables of the contract."""
+    """What a shop tells beside events and items.
+
+    num_named: how many history rows are users;  num_kinds: how many kinds of event there are;  the rest: tables of the
+    contract.
+    """
 
     num_named: int
+    num_kinds: int = 1
     users: pa.Table | None = None
     relations: pa.Table | None = None
     matches: pa.Table | None = None
@@ -89,9 +95,11 @@ class Learner:
         keep_freed_memory()
         torch.manual_seed(self.seed)
         events = np.bincount(history.item, minlength=len(catalogue))
-        made = made_of(self.plan, self._records(history, catalogue, events), catalogue.known_at(history.now))
+        records = self._records(history, catalogue, events)
+        made = made_of(self.plan, records, catalogue.known_at(history.now), self.about.num_kinds)
         if told is not None:
             told(f"learning from {', '.join(made.readers['item'])}", 0, 1)
+        begin_from_factors(made, self.plan, history, seed=self.seed)
         if start is not None:
             start(made)
         terms = self._terms(history, catalogue)
@@ -161,6 +169,10 @@ class Learner:
                     age=self.plan.pasts.age,
                     num_named=self.about.num_named,
                     propensity=propensity,
+                    packs=self.plan.packs(),
+                    batch_size=aim.batch_size,
+                    perturb=aim.perturb,
+                    perturb_weight=aim.perturb_weight,
                 )
             )
         if not terms:

@@ -1,5 +1,6 @@
 """The sections of a run's learning, checked before anything is read."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from shelfspace.errors import ConfigError
 from shelfspace.inputs.pasts import Age
 from shelfspace.objectives.names import OBJECTIVES
 from shelfspace.objectives.negatives import NEGATIVES
+from shelfspace.pairs.hidden_item import HiddenItem
 from shelfspace.pairs.names import PAIR_SOURCES
 from shelfspace.training.optimisation import Optimisation
 
@@ -59,11 +61,24 @@ class Aim:
         pairs: a source of `[pairs.*]` or of `PAIR_SOURCES`, or several with their weights.
         weight: of the objective in the sum.
         propensity: the exponent by which pairs with popular items count less, against exposure bias; 0: not at all.
+        batch_size: pairs of a step; None: `training.batch_size`.
+        perturb: how far item vectors are moved along the gradient of the loss, for a loss once more; 0: not at all.
+        perturb_weight: what that loss counts for beside the first.
     """
 
     pairs: str | dict[str, float] = "next_item"
     weight: float = 1.0
     propensity: float = 0.0
+    batch_size: int | None = None
+    perturb: float = 0.0
+    perturb_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "propensity", "perturb", "perturb_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"[[objectives]] {name} = {getattr(self, name)} must be a number from 0")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ConfigError(f"[[objectives]] batch_size = {self.batch_size} must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,10 @@ class LearningPlan:
             raise ConfigError("[encoders] is empty: name what an item is known by, such as [encoders.title]")
         if not plan.pasts.length and not plan.profile:
             raise ConfigError("[user] length = 0 needs a [profile.*]: nothing else says who a user is")
+        if optimisation.chunk_size and any(aim.perturb for aim, _ in objectives):
+            raise ConfigError("[[objectives]] perturb looks at whole batches: leave training.chunk_size at 0")
         plan.parts()
+        plan.check_histories()
         return plan
 
     def parts(self) -> None:
@@ -124,6 +142,37 @@ class LearningPlan:
             build(PAIR_SOURCES, section, path=f"pairs.{name}")
         for _, section in self.objectives:
             build(OBJECTIVES, section, dim, path="objectives")
+
+    def check_histories(self) -> None:
+        """Refuse pairs that the user tower cannot read as they are meant."""
+        history = build(HISTORIES, self.history, self.shape.embedding_dim, path="user")
+        both_ways = self.packs() and not history.causal
+        for name in self.sources():
+            section = self.pairs.get(name, {"use": name})
+            source = build(PAIR_SOURCES, section, path=f"pairs.{name}")
+            if isinstance(source, HiddenItem) and not both_ways:
+                raise ConfigError(
+                    f'[pairs.{name}] hides events among others, which needs [user] use = "transformer" with '
+                    "causal = false"
+                )
+            if both_ways and getattr(source, "stretch", 1) > 1 and not isinstance(source, HiddenItem):
+                raise ConfigError(
+                    f"[pairs.{name}] stretch = {source.stretch} shows each event what it is to foretell, where "
+                    "[user] causal = false; leave stretch at 1, or learn from hidden_item"
+                )
+
+    def sources(self) -> list[str]:
+        """Return the names of the sources of pairs that the objectives draw from."""
+        return [
+            n
+            for aim, _ in self.objectives
+            for n in ([aim.pairs] if isinstance(aim.pairs, str) else aim.pairs)
+        ]
+
+    def packs(self) -> bool:
+        """Return whether the user tower reads histories packed."""
+        part = HISTORIES.get(str(self.history["use"]))
+        return bool(self.pasts.length) and bool(getattr(part, "reads_runs", False))
 
     def to_json(self) -> Table:
         """Return every setting: what a checkpoint must have been made with to be gone on from."""
@@ -160,7 +209,7 @@ def _aim(number: int, given: Any, pairs: Mapping[str, Table]) -> tuple[Aim, Tabl
     if not isinstance(given, Mapping):
         raise ConfigError(f"[[objectives]] number {number + 1} is not a section")
     section = dict(given)
-    own = {key: section.pop(key) for key in ("pairs", "weight", "propensity") if key in section}
+    own = {key: section.pop(key) for key in settings_of(Aim()) if key in section}
     aim = Aim(**checked(Aim, own, path))
     names = [aim.pairs] if isinstance(aim.pairs, str) else list(aim.pairs)
     for name in names:

@@ -45,10 +45,9 @@ class Made:
         blocks = []
         for start in range(0, max(1, len(queries)), BLOCK):
             row = np.arange(start, min(len(queries), start + BLOCK))
-            item, age, mask = recent(
-                queries, row, queries.indptr[row + 1], self.pasts.length, age=self.pasts.age
-            )
-            past = Past(*(torch.from_numpy(a) for a in (item, age, mask, who[row])))
+            seen = recent(queries, row, queries.indptr[row + 1], self.pasts.length, age=self.pasts.age)
+            given = (seen.item, seen.age, seen.kind, seen.mask, who[row])
+            past = Past(*(torch.from_numpy(a) for a in given))
             with torch.no_grad():
                 blocks.append(model.users(past, vectors, past.item).numpy())
         return np.concatenate(blocks)
@@ -68,8 +67,10 @@ class Made:
         return towers, weights
 
 
-def made_of(plan: LearningPlan, records: Mapping[str, Records], known: npt.NDArray[np.bool_]) -> Made:
-    """Build the towers; a field that no item has is left out.
+def made_of(
+    plan: LearningPlan, records: Mapping[str, Records], known: npt.NDArray[np.bool_], num_kinds: int = 1
+) -> Made:
+    """Build the towers; a field that no item has is left out; events are of `num_kinds` kinds.
 
     Raises:
         JobError: no field is left.
@@ -80,7 +81,7 @@ def made_of(plan: LearningPlan, records: Mapping[str, Records], known: npt.NDArr
     if "user" in records:
         everyone = np.ones(len(records["user"].num_events), bool)
         profile, user_readers, profiles = _tower(plan, plan.profile, records["user"], everyone)
-    history = build(HISTORIES, plan.history, dim, path="user") if plan.pasts.length else None
+    history = build(HISTORIES, plan.history, dim, num_kinds, path="user") if plan.pasts.length else None
     model = Model(item, UserTower(history, profile, dim), unit=plan.shape.unit)
     return Made(model, {"item": item_readers, "user": user_readers}, profiles, plan.pasts)
 

@@ -142,6 +142,7 @@ def trained_model(
     writers = tuple(LOGS[name](out / "logs") for name in logs) if out is not None else ()
     about = About(
         num_named=len(shop.users),
+        num_kinds=len(shop.kinds),
         users=profiles(shop),
         relations=shop.tables.get("relations"),
         matches=shop.tables.get("matches"),

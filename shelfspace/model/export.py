@@ -30,9 +30,9 @@ class _PastGraph(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, items: Tensor, age: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, items: Tensor, age: Tensor, mask: Tensor, kind: Tensor) -> Tensor:
         known = torch.zeros_like(mask[:, 0])
-        return self.model.scaled(self.model.user.joined(items, age, mask, None, known))
+        return self.model.scaled(self.model.user.joined(items, age, mask, kind, None, known))
 
 
 class _ProfileGraph(nn.Module):
@@ -60,20 +60,22 @@ class _UserGraph(nn.Module):
         items: Tensor,
         age: Tensor,
         mask: Tensor,
+        kind: Tensor,
         known: Tensor,
         present: Tensor,
         parts: tuple[Tensor, ...],
     ) -> Tensor:
         tower = self.model.user
         assert tower.profile is not None
-        return self.model.scaled(tower.joined(items, age, mask, tower.profile.padded(present, parts), known))
+        profile = tower.profile.padded(present, parts)
+        return self.model.scaled(tower.joined(items, age, mask, kind, profile, known))
 
 
 def export(model: Model) -> dict[str, bytes]:
     """Return `item.onnx` and `user.onnx`.
 
     Inputs are named: `present` bool [B, F]; for each field `NAME.index` and `NAME.weight` [B, L], or `NAME.values`
-    [B, K]; for users also `items` [B, T, D], `age` [B, T], `mask` [B, T] and `known` [B]. The output is `vectors`
+    [B, K]; for users also `items` [B, T, D], `age`, `mask` and `kind` [B, T], and `known` [B]. The output is `vectors`
     [B, D]. What a graph does not use is not among its inputs. Some seconds a tower.
     """
     model = model.eval()
@@ -86,11 +88,12 @@ def export(model: Model) -> dict[str, bytes]:
         torch.randn(batch, length, width),
         torch.rand(batch, length),
         torch.ones((batch, length), dtype=torch.bool),
+        torch.zeros((batch, length), dtype=torch.int64),
     )
     both = {0: rows, 1: times}
     profile = model.user.profile
     if profile is None:
-        user = _onnx(_PastGraph(model), past, ["items", "age", "mask"], (both, both, both))
+        user = _onnx(_PastGraph(model), past, ["items", "age", "mask", "kind"], (both,) * 4)
         return {"item.onnx": item, "user.onnx": user}
     names, parts, shapes = _padded_inputs(profile, batch, rows)
     known, present = (
@@ -101,8 +104,8 @@ def export(model: Model) -> dict[str, bytes]:
     if model.user.history is None:
         user = _onnx(_ProfileGraph(model), who, ["known", "present", *names], ({0: rows}, {0: rows}, shapes))
     else:
-        inputs = ["items", "age", "mask", "known", "present", *names]
-        user = _onnx(_UserGraph(model), past + who, inputs, (both, both, both, {0: rows}, {0: rows}, shapes))
+        inputs = ["items", "age", "mask", "kind", "known", "present", *names]
+        user = _onnx(_UserGraph(model), past + who, inputs, (*(both,) * 4, {0: rows}, {0: rows}, shapes))
     return {"item.onnx": item, "user.onnx": user}
 
 

@@ -1,9 +1,9 @@
 """Two towers in one space: items, and users by what they did and who they are.
 
-B users, T history length, N items, D embedding_dim.
+B users, T history length, R rows of L slots where histories are packed, N items, D embedding_dim.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shelfspace.encoders.fusion import Mean
+from shelfspace.encoders.transformer import Transformer
 from shelfspace.model.tower import Tower
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -18,19 +19,43 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Past:
-    """What B users did, padded to T: item int64 [B, T], age float32 [B, T] in days or steps, mask bool [B, T].
+    """What B users did, padded to T.
 
+    item: int64 [B, T];  age: float32 [B, T], in days or steps;  kind: int64 [B, T];  mask: bool [B, T];
     user: int64 [B], their rows of the profile; -1: nobody known.
     """
 
     item: Tensor
     age: Tensor
+    kind: Tensor
     mask: Tensor
     user: Tensor
 
     def take(self, rows: slice) -> "Past":
         """Return some of the users."""
-        return Past(self.item[rows], self.age[rows], self.mask[rows], self.user[rows])
+        return Past(self.item[rows], self.age[rows], self.kind[rows], self.mask[rows], self.user[rows])
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What users did, several histories in a row; of each, what B anchors know is read out where they stand.
+
+    item, kind: int64 [R, L];  age: float32 [R, L];  segment: int64 [R, L], equal within a history, -1 where a slot is
+    free;  hidden: bool [R, L];  at: int64 [B], slots of the rectangle laid flat, -1: an empty history;
+    user: int64 [B], as in `Past`.
+    """
+
+    item: Tensor
+    age: Tensor
+    kind: Tensor
+    segment: Tensor
+    hidden: Tensor
+    at: Tensor
+    user: Tensor
+
+    def take(self, rows: slice) -> "Packed":
+        """Return some of the anchors; the histories stay."""
+        return replace(self, at=self.at[rows], user=self.user[rows])
 
 
 class UserTower(nn.Module):
@@ -41,24 +66,38 @@ class UserTower(nn.Module):
         self.history, self.profile = history, profile
         self.join = Mean(2, embedding_dim)
 
-    def forward(self, items: Tensor, age: Tensor, mask: Tensor, user: Tensor) -> Tensor:
-        """Return float [B, D] from item vectors [B, T, D]."""
-        known = user >= 0
-        profile = self.profile(user.clamp(min=0)) if self.profile is not None else None
-        return self.joined(items, age, mask, profile, known)
+    def forward(self, items: Tensor, past: Past | Packed) -> Tensor:
+        """Return float [B, D] from item vectors [B, T, D], or [R, L, D] where histories are packed."""
+        known = past.user >= 0
+        profile = self.profile(past.user.clamp(min=0)) if self.profile is not None else None
+        if isinstance(past, Past):
+            return self.joined(items, past.age, past.mask, past.kind, profile, known)
+        assert isinstance(self.history, Transformer)
+        states = self.history.states(items, past.age, past.kind, past.segment, past.hidden)
+        there = past.at >= 0
+        read = states.flatten(0, 1)[past.at.clamp(min=0)] * there[:, None]
+        return self._with_profile(read, there, profile, known)
 
     def joined(
-        self, items: Tensor, age: Tensor, mask: Tensor, profile: Tensor | None, known: Tensor
+        self,
+        items: Tensor,
+        age: Tensor,
+        mask: Tensor,
+        kind: Tensor,
+        profile: Tensor | None,
+        known: Tensor,
     ) -> Tensor:
         """Return float [B, D] from item vectors and what the profile gave, where the user is known."""
         if self.history is None:
             assert profile is not None
             return profile * known[:, None]
-        pooled: Tensor = self.history(items, age, mask)
+        return self._with_profile(self.history(items, age, mask, kind), mask.any(dim=1), profile, known)
+
+    def _with_profile(self, pooled: Tensor, there: Tensor, profile: Tensor | None, known: Tensor) -> Tensor:
         if profile is None:
             return pooled
         parts = torch.stack([pooled, profile], dim=1)
-        present = torch.stack([mask.any(dim=1), known & (profile != 0).any(dim=1)], dim=1)
+        present = torch.stack([there, known & (profile != 0).any(dim=1)], dim=1)
         both: Tensor = self.join(parts, present)
         return both
 
@@ -80,9 +119,9 @@ class Model(nn.Module):
         """Return item vectors, float [b, D], for rows int64 [b]."""
         return self.scaled(self.item(rows))
 
-    def users(self, past: Past, vectors: Tensor, place: Tensor) -> Tensor:
+    def users(self, past: Past | Packed, vectors: Tensor, place: Tensor) -> Tensor:
         """Return user vectors, float [B, D]; `vectors[place]` are those of `past.item`."""
-        return self.scaled(self.user(vectors[place], past.age, past.mask, past.user))
+        return self.scaled(self.user(vectors[place], past))
 
     def scaled(self, vectors: Tensor) -> Tensor:
         """Return the vectors at unit length, where the model is so; a vector of 0 stays 0."""

@@ -4,11 +4,14 @@ from shelfspace.pairs.attribute import Attribute
 from shelfspace.pairs.basket import Basket
 from shelfspace.pairs.category import Category
 from shelfspace.pairs.cooccurrence import Cooccurrence
+from shelfspace.pairs.hidden_item import HiddenItem
 from shelfspace.pairs.matches import Matches
 from shelfspace.pairs.next_basket import NextBasket
 from shelfspace.pairs.next_item import NextItem
 from shelfspace.pairs.relations import Relations
+from shelfspace.pairs.same_target import SameTarget
 from shelfspace.pairs.session import Session
+from shelfspace.pairs.two_histories import TwoHistories
 from shelfspace.pairs.two_views import TwoViews
 from shelfspace.pairs.user_item import UserItem
 from shelfspace.pairs.window import Window
@@ -26,4 +29,7 @@ PAIR_SOURCES: dict[str, type] = {
     "relations": Relations,
     "matches": Matches,
     "two_views": TwoViews,
+    "two_histories": TwoHistories,
+    "same_target": SameTarget,
+    "hidden_item": HiddenItem,
 }

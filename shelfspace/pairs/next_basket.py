@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.config import Range
-from shelfspace.pairs.checks import above_zero, exponents
+from shelfspace.pairs.checks import above_zero, at_least, exponents
 from shelfspace.pairs.events import event_weights
 from shelfspace.pairs.pairs import Sources
 from shelfspace.pairs.users import OfUsers
@@ -25,6 +25,8 @@ class NextBasket(OfUsers):
         half_life: the age, in days or steps, at which an event is drawn half as often.
         user_power: 1: every event counts alike; 0: every user.
         repeats: false leaves out what the user had taken before: then only what is new to them is learnt.
+        stretch: so many pairs of a user that follow one another are drawn together, for a user tower that reads them
+            in one pass.
 
     Cost: O(E log E) time and O(E) memory to learn, some 36 bytes an event; O(log E) a pair.
 
@@ -40,10 +42,12 @@ class NextBasket(OfUsers):
     half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = np.inf
     user_power: Annotated[float, Range(0.0, 1.0)] = 1.0
     repeats: bool = True
+    stretch: int = 1
 
     def __post_init__(self) -> None:
         exponents(power=self.power, user_power=self.user_power)
         above_zero(half_life=self.half_life)
+        at_least(1, stretch=self.stretch)
 
     def learn(self, sources: Sources, *, seed: int = 0) -> Self:
         """Weigh the events of the past that have one before their moment."""
@@ -61,8 +65,7 @@ class NextBasket(OfUsers):
         weight[learnt[moment] == learnt[history.indptr[user]]] = 0.0
         if not self.repeats:
             weight[event[_taken_before(user[event], history.item[event], moment[event])]] = 0.0
-        self.take(sources, weight, self.user_power)
-        self.stop = moment[self.event]
+        self.take(sources, weight, self.user_power, moment)
         return self
 
 

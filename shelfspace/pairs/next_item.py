@@ -24,6 +24,8 @@ class NextItem(OfUsers):
         half_life: the age, in days or steps, at which an event is drawn half as often.
         user_power: 1: every event counts alike; 0: every user.
         max_gap: events later than this after the one before, in days or steps, are left out.
+        stretch: so many pairs of a user that follow one another are drawn together, for a user tower that reads them
+            in one pass.
 
     Cost: O(E) time and memory to learn, some 28 bytes an event; O(log E) a pair.
 
@@ -39,10 +41,12 @@ class NextItem(OfUsers):
     half_life: Annotated[float, Range(3.0, 3000.0, log=True)] = np.inf
     user_power: Annotated[float, Range(0.0, 1.0)] = 1.0
     max_gap: float = np.inf
+    stretch: int = 1
 
     def __post_init__(self) -> None:
         exponents(power=self.power, user_power=self.user_power)
         above_zero(half_life=self.half_life)
+        at_least(1, stretch=self.stretch)
         at_least(0, max_gap=self.max_gap)
 
     def learn(self, sources: Sources, *, seed: int = 0) -> Self:

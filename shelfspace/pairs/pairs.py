@@ -3,7 +3,7 @@
 B batch, N items, U users, E events.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -13,19 +13,23 @@ import pyarrow as pa
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
-Kind = Literal["user", "item", "view"]
+Kind = Literal["user", "item", "view", "hidden", "history"]
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Anchors and their positives, row by row.
 
-    kind: what the anchors are; view: the anchor is the positive itself, encoded twice;
+    kind: what the anchors are; view: the anchor is the positive itself, encoded twice; hidden: users who took the
+        positive among what is read, where it is not shown; history: users, whose positive is another history;
     anchor: int32 [B], rows of users (of the history) or of items;  positive: int32 [B], rows of items;
     weight: float32 [B], what a pair counts for;
     value: float32 [B], the co-occurrence count or PPMI of the pair; None where the source has none;
     stop: int64 [B], for users: what an anchor knows is `history.item[indptr[user]:stop]` of the history that
-        the source was given, all before the positive; None for items.
+        the source was given, all before the positive; of kind hidden, where the positive is in it; None for items;
+    run: int64 [B, 2], for users whose pairs were drawn together, equal in pairs of one run: the first and the last of
+        their stops, or of kind hidden what is read from and to; None where pairs are drawn one by one;
+    partner and partner_stop: int32 and int64 [B], of kind history: the other history; None of any other.
     """
 
     kind: Kind
@@ -34,20 +38,22 @@ class Pairs:
     weight: npt.NDArray[np.float32]
     value: npt.NDArray[np.float32] | None = None
     stop: npt.NDArray[np.int64] | None = None
+    run: npt.NDArray[np.int64] | None = None
+    partner: npt.NDArray[np.int32] | None = None
+    partner_stop: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.anchor)
 
     def take(self, rows: npt.NDArray[np.integer]) -> Self:
         """Return some of the pairs, in the order given."""
-        return type(self)(
-            kind=self.kind,
-            anchor=self.anchor[rows],
-            positive=self.positive[rows],
-            weight=self.weight[rows],
-            value=None if self.value is None else self.value[rows],
-            stop=None if self.stop is None else self.stop[rows],
-        )
+        given = {name: value for name, value in vars(self).items() if name != "kind" and value is not None}
+        return type(self)(kind=self.kind, **{name: value[rows] for name, value in given.items()})
+
+    def partners(self) -> Self:
+        """Return the other histories, of kind history, as anchors of the same positives."""
+        assert self.partner is not None
+        return replace(self, anchor=self.partner, stop=self.partner_stop, partner=None, partner_stop=None)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from shelfspace.model.model import Model
 from shelfspace.training import checkpoint
 from shelfspace.training.batches import Term
 from shelfspace.training.checkpoint import Progress, State
-from shelfspace.training.gradients import Cached, Gradients, Plain
+from shelfspace.training.gradients import Cached, Gradients, Perturbed, Plain
 from shelfspace.training.logs import Log
 from shelfspace.training.optimisation import Optimisation
 
@@ -153,7 +153,8 @@ def _step(
             batch = term.draw(rng, optimisation.batch_size)
             with torch.autocast("cpu", torch.bfloat16) if low else nullcontext():
                 scale = term.weight / optimisation.accumulate
-                loss = gradients.add(model, batch, term.objective, target if _wants(term) else None, scale)
+                way = Perturbed(term.perturb, term.perturb_weight) if term.perturb else gradients
+                loss = way.add(model, batch, term.objective, target if _wants(term) else None, scale)
             total += scale * float(loss)
     norm = torch.nn.utils.clip_grad_norm_(weights, optimisation.clip or math.inf)
     if not math.isfinite(total) or not bool(torch.isfinite(norm)):

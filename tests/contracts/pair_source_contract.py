@@ -18,6 +18,9 @@ from shelfspace.shop.ids import Ids
 NUM_USERS, NUM_ITEMS, NOW, LATE = 9, 12, 50.0, 11
 DUPLICATES = np.array([0, 1, 2, 2, 4, 5, 6, 7, 7, 9, 10, 11], np.int32)
 
+OF_USERS = ("user", "hidden", "history")
+"""Kinds of pairs whose anchors are users."""
+
 Pair = tuple[int, int, int | None]
 Law = dict[Pair, float]
 
@@ -189,7 +192,8 @@ class PairSourceContract:
         assert pairs.anchor.dtype == pairs.positive.dtype == np.int32
         assert pairs.weight.dtype == np.float32
         assert (pairs.weight == 1).all()
-        assert (pairs.stop is None) == (self.kind != "user")
+        assert (pairs.stop is None) == (self.kind not in OF_USERS)
+        assert (pairs.partner is None) == (pairs.partner_stop is None) == (self.kind != "history")
         assert pairs.stop is None or pairs.stop.dtype == np.int64
         assert pairs.value is None or pairs.value.dtype == np.float32
         assert len(self.make().learn(sources()).draw(np.random.default_rng(0), 0)) == 0
@@ -221,9 +225,9 @@ class PairSourceContract:
         source = self.make(**self.all_marked).learn(sources())
         given = [(a, p) for a, p, _ in self.law(sources(), settings_of(source))]
         same = DUPLICATES[:, None] == DUPLICATES
-        partners = np.zeros((NUM_USERS if self.kind == "user" else NUM_ITEMS, NUM_ITEMS), bool)
+        partners = np.zeros((NUM_USERS if self.kind in OF_USERS else NUM_ITEMS, NUM_ITEMS), bool)
         partners[tuple(np.array(given).T)] = True
-        if self.kind == "user":
+        if self.kind in OF_USERS:
             for event in learnt(sources().history):
                 partners[event["user"], event["item"]] = True
             wanted = partners @ same
@@ -244,7 +248,7 @@ class PairSourceContract:
             source = self.make().learn(replace(sources(), history=few))
             if len(source):
                 pairs = source.draw(np.random.default_rng(0), 20)
-                assert self.kind == "user" or not self.needs_events
+                assert self.kind in OF_USERS or not self.needs_events
                 assert len(pairs) == 20
             else:
                 self.check_empty(source, NUM_ITEMS)

@@ -23,16 +23,18 @@ class Everything(nn.Module):
     def __init__(self):
         super().__init__()
         self.fusions = nn.ModuleDict({n: part(F, D, **SETTINGS.get(n, {})) for n, part in FUSIONS.items()})
-        self.histories = nn.ModuleDict({n: part(D, **SETTINGS.get(n, {})) for n, part in HISTORIES.items()})
+        self.histories = nn.ModuleDict(
+            {n: part(D, 3, **SETTINGS.get(n, {})) for n, part in HISTORIES.items()}
+        )
         self.bags = nn.ModuleDict({"wide": BagEncoder(9, D), "narrow": BagEncoder(9, D, width=3)})
         self.dense = nn.ModuleDict({"flat": DenseEncoder(K, D), "deep": DenseEncoder(K, D, hidden=5)})
         parts = {"fusion": self.fusions, "history": self.histories, "bag": self.bags, "dense": self.dense}
         self.names = [f"{kind}_{name}" for kind, some in parts.items() for name in some]
 
-    def forward(self, fields, present, items, age, mask, index, weight, values):
+    def forward(self, fields, present, items, age, mask, kind, index, weight, values):
         return (
             *(part(fields, present) for part in self.fusions.values()),
-            *(part(items, age, mask) for part in self.histories.values()),
+            *(part(items, age, mask, kind) for part in self.histories.values()),
             *(part.padded(index, weight) for part in self.bags.values()),
             *(part(values) for part in self.dense.values()),
         )
@@ -50,6 +52,7 @@ def inputs(size, length, num_features, *, seed=0):
         "items": some(size, length, D),
         "age": some(size, length).abs() * 50,
         "mask": some(size, length) > 0,
+        "kind": torch.randint(3, (size, length), generator=source),
         "index": torch.randint(9, (size, num_features), generator=source),
         "weight": some(size, num_features),
         "values": some(size, K),
@@ -60,7 +63,7 @@ def inputs(size, length, num_features, *, seed=0):
 def exported():
     module = stirred(Everything()).float().eval()
     rows, times, features = (torch.export.Dim(name) for name in ("rows", "times", "features"))
-    wide = {"items": times, "age": times, "mask": times, "index": features, "weight": features}
+    wide = {"items": times, "age": times, "mask": times, "kind": times, "index": features, "weight": features}
     given = inputs(3, 5, 4)
     program = torch.onnx.export(
         module,

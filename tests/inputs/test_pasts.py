@@ -40,8 +40,10 @@ def test_it_is_the_last_events_before_the_stop(lengths, length, age, now, data):
     stop = np.array(
         [data.draw(st.integers(int(history.indptr[r]), int(history.indptr[r + 1]))) for r in row], np.int64
     )
-    item, ages, mask = recent(history, row, stop, length, age=age)
+    seen = recent(history, row, stop, length, age=age)
+    item, ages, mask = seen.item, seen.age, seen.mask
     assert (item.dtype, ages.dtype, mask.dtype) == (np.int64, np.float32, np.bool_)
+    assert seen.kind.dtype == np.int64
     assert item.shape == ages.shape == mask.shape
     assert item.shape[1] == max(
         [1, *(min(length, s - history.indptr[r]) for r, s in zip(row, stop, strict=True))]
@@ -57,7 +59,8 @@ def test_it_is_the_last_events_before_the_stop(lengths, length, age, now, data):
 
 @pytest.mark.parametrize("age", ["steps", "days"])
 def test_a_history_without_any_event_is_one_empty_column(age):
-    item, ages, mask = recent(past([0, 0]), np.arange(2), np.zeros(2, np.int64), 5, age=age)
+    seen = recent(past([0, 0]), np.arange(2), np.zeros(2, np.int64), 5, age=age)
+    item, ages, mask = seen.item, seen.age, seen.mask
     assert item.tolist() == [[0], [0]]
     assert ages.tolist() == [[0.0], [0.0]]
     assert not mask.any()
@@ -65,7 +68,8 @@ def test_a_history_without_any_event_is_one_empty_column(age):
 
 def test_of_thousands_of_events_the_latest_are_read():
     history = past([3000, 1])
-    item, ages, mask = recent(history, np.arange(2), history.indptr[1:], 50)
+    seen = recent(history, np.arange(2), history.indptr[1:], 50)
+    item, ages, mask = seen.item, seen.age, seen.mask
     assert item[0].tolist() == history.item[2950:3000].tolist()
     assert ages[0].tolist() == list(range(49, -1, -1))
     assert mask.sum(axis=1).tolist() == [50, 1]
@@ -73,12 +77,13 @@ def test_of_thousands_of_events_the_latest_are_read():
 
 def test_a_length_of_none_reads_nothing():
     history = past([3, 2])
-    _, _, mask = recent(history, np.arange(2), history.indptr[1:], 0)
+    mask = recent(history, np.arange(2), history.indptr[1:], 0).mask
     assert not mask.any()
 
 
 def test_an_age_is_never_below_0_though_an_event_be_after_the_moment_of_asking():
     history = past([6], now=-5.0)
-    _, ages, mask = recent(history, np.array([0]), history.indptr[1:], 6, age="days")
+    seen = recent(history, np.array([0]), history.indptr[1:], 6, age="days")
+    ages, mask = seen.age, seen.mask
     assert mask.all()
     assert not ages.any()

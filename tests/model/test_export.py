@@ -14,10 +14,12 @@ from tests.learning.tastes import NUM_USERS, history, made, records
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 CASES = {
-    f"{h} and profile": (f, h, True) for f, h in zip(["mean", "gated", "attention"], HISTORIES, strict=True)
+    f"{h} and profile": (f, h, True)
+    for f, h in zip(["mean", "gated", "attention", "mean"], HISTORIES, strict=True)
 }
 CASES |= {
-    f"{h} alone": (f, h, False) for f, h in zip(["concat", "attention", "gated"], HISTORIES, strict=True)
+    f"{h} alone": (f, h, False)
+    for f, h in zip(["concat", "attention", "gated", "concat"], HISTORIES, strict=True)
 }
 CASES["profile alone"] = ("mean", None, True)
 
@@ -107,7 +109,7 @@ def test_nobody_asked_gives_no_vector(both):
 def test_a_graph_asks_for_no_more_than_it_uses(both):
     towers, files = both
     has = towers.model.user
-    given = {"items", "age", "mask"} if has.history is not None else set()
+    given = {"items", "age", "mask", "kind"} if has.history is not None else set()
     if has.profile is not None:
         given |= {"known", "present", "town.index", "town.weight", "ids.index", "ids.weight"}
     session = onnxruntime.InferenceSession(files.user, providers=["CPUExecutionProvider"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,10 @@ from tests.learning.tastes import NUM_ITEMS, history, made
 
 def past(rows, user=None):
     stop = history().indptr[np.array(rows) + 1]
-    item, age, mask = recent(history(), np.array(rows), stop, 8)
+    seen = recent(history(), np.array(rows), stop, 8)
     user = rows if user is None else user
-    return Past(*(torch.from_numpy(np.asarray(a)) for a in (item, age, mask, np.array(user))))
+    given = (seen.item, seen.age, seen.kind, seen.mask, np.array(user))
+    return Past(*(torch.from_numpy(np.asarray(a)) for a in given))
 
 
 def vectors_of(towers, some):
@@ -20,7 +23,7 @@ def vectors_of(towers, some):
 
 
 def nothing(some):
-    return Past(some.item, some.age, torch.zeros_like(some.mask), some.user)
+    return replace(some, mask=torch.zeros_like(some.mask))
 
 
 def test_vectors_are_of_unit_length_but_for_those_of_which_nothing_is_known():
@@ -79,7 +82,7 @@ def test_a_user_whose_profile_is_empty_is_their_history():
 def test_users_without_histories_are_their_profiles():
     towers = made(user={"length": 0})
     some = past([1, 2])
-    found = vectors_of(towers, Past(some.item, some.age, some.mask, torch.tensor([1, -1])))
+    found = vectors_of(towers, replace(some, user=torch.tensor([1, -1])))
     torch.testing.assert_close(
         found[0], towers.model.scaled(towers.model.user.profile(some.user))[0].detach()
     )
@@ -89,7 +92,7 @@ def test_users_without_histories_are_their_profiles():
 def test_what_is_padded_does_not_matter():
     towers, some = made(), past([1, 2])
     wide = Past(
-        *(torch.nn.functional.pad(t, (5, 0), value=3) for t in (some.item, some.age)),
+        *(torch.nn.functional.pad(t, (5, 0), value=3) for t in (some.item, some.age, some.kind)),
         torch.nn.functional.pad(some.mask, (5, 0), value=False),
         some.user,
     )

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from shelfspace.shop.history import History
-from tests.learning.tastes import NUM_ITEMS, NUM_USERS, catalogue, history, learner
+from tests.learning.tastes import NUM_ITEMS, NUM_USERS, Loop, catalogue, history, learner
 
 
 def term(objective=None, past=None, **sections):
@@ -109,3 +109,62 @@ def test_the_same_generator_draws_the_same_batch():
     one, two = (some.draw(np.random.default_rng(3), 25) for _ in range(2))
     for name in ("rows", "candidate", "positive", "also", "log_q", "place"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
+
+
+TRANSFORMER = {"use": "transformer", "num_heads": 2, "dropout": 0.0, "length": 50}
+
+
+@pytest.mark.parametrize("stretch", [1, 3, 30])
+@pytest.mark.parametrize("pairs", ["next_item", "next_basket", "user_item"])
+def test_packed_histories_give_the_vectors_of_padded_ones(pairs, stretch):
+    """Also of those drawn together, each of which knows what came before it alone."""
+    some = Loop(
+        objectives=[{"use": "infonce", "pairs": pairs}], pairs={pairs: {"stretch": stretch}}, user=TRANSFORMER
+    )
+    model, term = some.model.eval(), some.terms[0]
+    batch = term.draw(np.random.default_rng(0), 90)
+    drawn = drawn_pairs(term, 90)
+    vectors = model.all_items()
+    found = model.users(batch.past, model.items(batch.rows), batch.place)
+    term.packs = False
+    padded = term._past(drawn)
+    torch.testing.assert_close(found, model.users(padded, vectors, padded.item))
+    if stretch == 30:
+        assert len(batch.past.item) * batch.past.item.shape[1] < 0.7 * padded.mask.sum()
+
+
+def test_the_first_of_a_stretch_knows_at_least_half_as_much_as_is_read():
+    changes = {"objectives": [{"use": "infonce"}], "pairs": {"next_item": {"stretch": 4}}}
+    some = term(user={**TRANSFORMER, "length": 5}, **{k: v for k, v in changes.items() if k == "pairs"})
+    batch, expected = some.draw(np.random.default_rng(0), 60), drawn_pairs(some, 60)
+    segment, at = batch.past.segment.flatten(), batch.past.at
+    for row, (user, stop) in enumerate(zip(expected.anchor, expected.stop, strict=True)):
+        upto = segment[: at[row] + 1]
+        known = int((upto == segment[at[row]]).sum())
+        assert min(3, stop - history().indptr[user]) <= known
+        assert batch.past.item.flatten()[at[row]] == history().item[stop - 1]
+
+
+def test_the_candidates_of_histories_are_the_partners_and_those_alike_are_no_negatives():
+    some = term({"use": "infonce", "pairs": "two_histories"}, user=TRANSFORMER)
+    batch, expected = some.draw(np.random.default_rng(0), 40), drawn_pairs(some, 40)
+    assert batch.positive.tolist() == list(range(40))
+    alike = expected.positive[:, None] == expected.positive
+    alike |= expected.anchor[:, None] == expected.partner
+    assert torch.equal(batch.also, torch.from_numpy(alike))
+    assert len(batch.other.at) == 40
+    assert len(batch.rows[batch.other_place].unique()) > 5
+
+
+def test_what_is_hidden_is_where_it_is_read_out():
+    some = term({"use": "infonce", "pairs": "hidden_item"}, user={**TRANSFORMER, "causal": False})
+    batch = some.draw(np.random.default_rng(0), 40)
+    assert batch.past.hidden.flatten()[batch.past.at].all()
+    assert batch.past.hidden.sum() <= 40
+    items = batch.past.item.flatten()[batch.past.at]
+    assert torch.equal(items, batch.candidate_id[batch.positive])
+
+
+def test_an_objective_may_have_a_batch_of_its_own_size():
+    some = term({"use": "infonce", "pairs": "next_item", "batch_size": 7})
+    assert len(some.draw(np.random.default_rng(0), 50).positive) == 7

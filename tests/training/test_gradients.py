@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from shelfspace.learning.towers import made_of
-from shelfspace.training.gradients import Cached, Plain
+from shelfspace.training.gradients import Cached, Perturbed, Plain, contrast_of
 from tests.learning.tastes import NUM_ITEMS, TABLE, catalogue, history, learner, records
 
 SETTINGS = {
@@ -49,8 +49,8 @@ def precise(drawn):
     """The batch with its numbers in float64."""
     given = {f.name: getattr(drawn, f.name) for f in fields(drawn)}
     wide = {k: v.double() for k, v in given.items() if isinstance(v, torch.Tensor) and v.is_floating_point()}
-    past = drawn.past and replace(drawn.past, age=drawn.past.age.double())
-    return replace(drawn, **wide, past=past)
+    past, other = (some and replace(some, age=some.age.double()) for some in (drawn.past, drawn.other))
+    return replace(drawn, **wide, past=past, other=other)
 
 
 def gradients(way, model, objective, target, drawn, *, scale=1.0, seed=0):
@@ -148,3 +148,63 @@ def test_nothing_flows_into_the_slower_copy():
     for way in (Plain(), Cached(7)):
         gradients(way, model, term.objective, target, drawn)
         assert all(weight.grad is None for weight in target.parameters())
+
+
+TRANSFORMER = {"use": "transformer", "num_heads": 2, "dropout": 0.0, "length": 8}
+OF_HISTORIES = {
+    "stretches": ({"use": "infonce", "pairs": "next_item"}, {"pairs": {"next_item": {"stretch": 4}}}),
+    "two histories": ({"use": "infonce", "pairs": "two_histories"}, {}),
+    "one target": ({"use": "infonce", "pairs": "same_target"}, {}),
+    "hidden": (
+        {"use": "infonce", "pairs": "hidden_item"},
+        {"user": {**TRANSFORMER, "causal": False}},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OF_HISTORIES)
+def test_chunks_of_packed_histories_give_the_gradients_of_the_whole_batch(kind):
+    objective, sections = OF_HISTORIES[kind]
+    model, term, target, drawn = towers(objective, **{"user": TRANSFORMER, **sections})
+    given = [(way, model, copy.deepcopy(term.objective), target, drawn) for way in (Plain(), Cached(7))]
+    (value, expected), (cached, found) = (gradients(*some) for some in given)
+    torch.testing.assert_close(cached, value, rtol=1e-9, atol=1e-9)
+    assert_same(found, expected, rtol=1e-6, atol=1e-9)
+    assert any(g is not None and g.any() for n, g in expected.items() if "history" in n)
+
+
+def test_a_perturbed_loss_is_that_of_vectors_moved_along_its_gradient():
+    model, term, target, drawn = towers({"use": "infonce", "pairs": "next_item"})
+    size, weight, scale = 0.3, 0.7, 0.5
+    value, found = gradients(Perturbed(size, weight), model, term.objective, target, drawn, scale=scale)
+    _, plain = gradients(Plain(), model, term.objective, target, drawn, scale=scale)
+
+    class Moved(torch.nn.Module):
+        """The model, its items moved by what is held fixed."""
+
+        def __init__(self, by):
+            super().__init__()
+            self.by = by
+
+        def items(self, rows):
+            return model.scaled(model.items(rows) + self.by)
+
+        def users(self, *given):
+            return model.users(*given)
+
+    vectors = model.items(drawn.rows).detach().requires_grad_()
+    loss = term.objective(
+        contrast_of(model, drawn, vectors, model.users(drawn.past, vectors, drawn.place), None)
+    )
+    torch.testing.assert_close(loss.detach(), value)
+    (by,) = torch.autograd.grad(loss, vectors)
+    by = size * by / by.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    for part in (model, term.objective):
+        for one in part.parameters():
+            one.grad = None
+    larger = Plain().add(Moved(by), drawn, term.objective, target, scale * weight)
+    assert larger > value
+    parts = {"model": model, "objective": term.objective}
+    moved = {f"{n}.{k}": w.grad for n, part in parts.items() for k, w in part.named_parameters()}
+    expected = {n: g if moved[n] is None else g + moved[n] for n, g in plain.items() if g is not None}
+    assert_same({n: found[n] for n in expected}, expected, rtol=1e-6, atol=1e-10)
