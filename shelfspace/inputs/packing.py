@@ -49,6 +49,7 @@ def cut(history: History, first: Places, last: Places, *, age: Age = "steps") ->
     """Return the events from `first` up to `last`, int64 [S] each: indices into `history.item`. O(E)."""
     bounds = np.stack([first, np.maximum(first, last)], axis=1).ravel()
     indptr, place = gathered(bounds, np.arange(0, len(bounds), 2))
+    since: npt.NDArray[np.number]
     if age == "days":
         until = history.time[np.maximum(last, 1) - 1] if history.num_events else np.zeros(len(last))
         since = np.repeat(until, np.diff(indptr)) - history.time[place]

@@ -5,6 +5,7 @@ import torch
 from scipy import sparse
 
 from shelfspace.encoders.fields import Ids
+from shelfspace.encoders.modules import BagEncoder
 from shelfspace.learning.settings import LearningPlan
 from shelfspace.learning.towers import Made
 from shelfspace.linear.counts import power
@@ -30,7 +31,9 @@ def begin_from_factors(made: Made, plan: LearningPlan, history: History, *, seed
     for name, encoder in plan.encoders.items():
         if not isinstance(encoder, Ids) or encoder.start != "factors" or name not in made.model.item.names:
             continue
-        table = made.model.item.encoder(name).table.weight
+        bags = made.model.item.encoder(name)
+        assert isinstance(bags, BagEncoder)
+        table = bags.table.weight
         rows, dim = min(len(table), history.num_items), table.shape[1]
         taken = history.matrix()
         lengths, degree = np.asarray(taken.sum(axis=1)), np.asarray(taken.sum(axis=0))

@@ -84,7 +84,7 @@ class HiddenItem:
 
     def draw(self, rng: np.random.Generator, size: int) -> Pairs:
         """Draw stretches until B events are hidden; of the last stretch some may be shown after all."""
-        rows, runs, found = [], [], 0
+        rows, runs, found = list[npt.NDArray[np.int64]](), list[npt.NDArray[np.int64]](), 0
         while found < size or not rows:
             drawn = rng.permutation(self.law.draw(rng, max(1, (size - found) // 2)))
             lengths = self.lengths[drawn]
@@ -118,13 +118,14 @@ class HiddenItem:
         is_last = np.zeros(len(lengths), bool)
         is_last[np.cumsum(self.lengths) - 1] = True
         at_random = self.hidden + (1 - self.hidden) ** lengths / lengths
-        return self.last * is_last + (1 - self.last) * at_random
+        chance: npt.NDArray[np.float64] = self.last * is_last + (1 - self.last) * at_random
+        return chance
 
     def _hidden(
         self, rng: np.random.Generator, lengths: npt.NDArray[np.integer], indptr: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.bool_]:
         """Return which events of the stretches drawn are hidden, bool."""
-        hidden = rng.random(indptr[-1]) < self.hidden
+        hidden: npt.NDArray[np.bool_] = rng.random(indptr[-1]) < self.hidden
         none = np.add.reduceat(hidden, indptr[:-1]) == 0
         hidden[(indptr[:-1] + rng.integers(0, lengths))[none]] = True
         only_last = rng.random(len(lengths)) < self.last
