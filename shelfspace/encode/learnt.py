@@ -76,6 +76,7 @@ class Learnt:
             np.repeat(np.arange(len(places)), max(0, query.num_events - 1)),
             np.concatenate([np.delete(query.item, p) for p in places]) if len(places) else query.item,
             np.concatenate([np.delete(query.time, p) for p in places]) if len(places) else query.time,
+            kind=np.concatenate([np.delete(query.kind, p) for p in places]) if len(places) else query.kind,
             num_users=len(places),
             num_items=query.num_items,
             clock=query.clock,
