@@ -58,7 +58,8 @@ PEERS = {
     "RecBole SASRec": Run("recbole", "recbole_model", ("--model", "SASRec")),
     "RecBole MultiVAE": Run("recbole", "recbole_model", ("--model", "MultiVAE")),
 }
-"""The sampled softmax has the settings that RecTools' authors publish for Beauty (eSASRec, RecSys 2025, SASRec+SS)."""
+"""The sampled softmax is what RecTools' authors chose for Beauty: SASRec+SS of arXiv 2508.06450, by the table of its
+repository (which ran it with 256 factors; see `--factors`)."""
 
 OURS = {"item_knn": Run("shelfspace", "shelfspace_model", ("--model", "item_knn"))}
 
@@ -89,13 +90,13 @@ def main() -> None:
     show(curves)
 
 
-def ours(model: Run, path: Path, options: argparse.Namespace) -> tuple[list[str], str]:
+def ours(model: Run, options: argparse.Namespace) -> tuple[list[str], str]:
     """Return the command of one of our models, and where it finds the package: this very repository."""
     command = [sys.executable, "-m", f"peer.{model.script}", *model.options]
     return [*command, "--data", str(options.data.resolve())], str(HERE.parent)
 
 
-def theirs(model: Run, path: Path, options: argparse.Namespace) -> tuple[list[str], str]:
+def theirs(model: Run, options: argparse.Namespace) -> tuple[list[str], str]:
     """Return the command of a peer, and where else it finds packages: nowhere."""
     python = options.environments.absolute() / model.package / "bin" / "python"
     if not python.exists():
@@ -105,7 +106,7 @@ def theirs(model: Run, path: Path, options: argparse.Namespace) -> tuple[list[st
 
 def curve_of(model: Run, path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run a model in its own process and return what it left."""
-    command, found_in = (ours if model.package == "shelfspace" else theirs)(model, path, options)
+    command, found_in = (ours if model.package == "shelfspace" else theirs)(model, options)
     out = path.with_name("curve.json")
     command += ["--split", str(path), "--out", str(out)]
     for name in ("limit", "patience", "epochs", "users", "seed"):

@@ -59,6 +59,7 @@ def run(options, folder: Path) -> None:
             "eval_args": {"split": {"LS": "valid_only"}, "order": "TO", "group_by": "user", "mode": "full"},
             "metrics": ["NDCG"],
             "topk": [10],
+            "metric_decimal_place": 6,
             "valid_metric": "NDCG@10",
             "gpu_id": "",
             "seed": options.seed,
