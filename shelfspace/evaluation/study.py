@@ -33,6 +33,9 @@ _DRAWS = 10
 _BEFORE_PRUNING = 4
 """Trials that are finished, and epochs that are trained, before one may be stopped."""
 
+_FOR_IMPORTANCE = 10
+"""Finished trials from which on it can be said what counts."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -176,14 +179,14 @@ class Study:
     def importance(self) -> dict[str, float]:
         """Return how much of the variation between trials each setting explains, summing to 1.
 
-        Empty with fewer than four finished trials, or where they do not differ.
+        Empty with fewer than ten finished trials, or where they do not differ.
 
         References:
             Hutter, Hoos, Leyton-Brown. An Efficient Approach for Assessing Hyperparameter Importance (fANOVA).
             ICML 2014.
         """
         values = [trial.value for trial in self.tried if trial.value is not None]
-        if len(values) < _BEFORE_PRUNING or len(set(values)) == 1 or len(self.places) == 1:
+        if len(values) < _FOR_IMPORTANCE or len(set(values)) == 1 or len(self.places) == 1:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.seed)
         shares = optuna.importance.get_param_importances(self.kept, evaluator=evaluator)

@@ -86,13 +86,22 @@ class Tuned:
         )
         title = f"the best of {len(self.trials)} trials, on validation"
         table = Table(title=title, title_justify="left", header_style="bold")
-        for name in ("trial", self.metric, *self.space, "seconds"):
+        for name in ("trial", self.metric, *_short(list(self.space)), "seconds"):
             table.add_column(name, justify="right", overflow="fold")
         for place, trial in enumerate(done[:_SHOWN]):
             values = [plain(trial.settings[path]) for path in self.space]
             figures = [f"{trial.value:.4f}", *values, f"{trial.seconds:.1f}"]
             table.add_row(str(trial.number), *figures, style="" if place else "bold")
         return table
+
+
+def _short(paths: list[str]) -> list[str]:
+    """Return the ends of paths that tell them apart: `half_life` of `linear.popularity_recent.half_life`."""
+    for size in range(1, max(path.count(".") for path in paths) + 2):
+        ends = [".".join(path.split(".")[-size:]) for path in paths]
+        if len(set(ends)) == len(ends):
+            return ends
+    return paths
 
 
 def said(settings: dict[str, Any]) -> str:
