@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from rich.console import Group, RenderableType
 from rich.table import Table
 
 from shelfspace.errors import ConfigError, DataError, SpaceError, did_you_mean
@@ -97,24 +96,24 @@ class Comparison:
             "notes": self.notes,
         }
 
-    def to_table(self) -> RenderableType:
-        """Return a table for the terminal, one for each slice."""
-        tables = []
-        for name in dict.fromkeys(row.slice for row in self.rows):
-            rows = [row for row in self.rows if row.slice == name]
-            title = f"{self.protocol}, {name}: {rows[0].users:,} in common"
-            table = Table(title=title, title_justify="left", header_style="bold")
-            table.add_column("", overflow="fold")
-            table.add_column(self.metric, justify="right")
-            table.add_column(f"less {rows[0].name}", justify="right")
-            table.add_column("")
-            for row in rows:
-                colour = {"better": "green", "worse": "bold red"}.get(row.outcome, "")
-                table.add_row(
-                    row.name, _said(row.mean), _said(row.difference, "+"), row.outcome, style=colour
-                )
-            tables.append(table)
-        return Group(*tables)
+    def to_table(self) -> Table:
+        """Return a table for the terminal, a section for each slice."""
+        first = self.rows[0]
+        common = " in common" if any(self.left_out.values()) else ""
+        title = f"{self.protocol}: {first.users:,} users{common}"
+        table = Table(title=title, title_justify="left", header_style="bold")
+        sliced = any(row.slice != ALL for row in self.rows)
+        table.add_column("", overflow="fold")
+        for name in (self.metric, f"less {first.name}"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("")
+        for row in self.rows:
+            if sliced and row.name == first.name:
+                table.add_section()
+                table.add_row(f"{row.slice} ({row.users:,})", style="dim")
+            colour = {"better": "green", "worse": "bold red"}.get(row.outcome, "")
+            table.add_row(row.name, _said(row.mean), _said(row.difference, "+"), row.outcome, style=colour)
+        return table
 
 
 _INTERVAL = ("value", "low", "high")

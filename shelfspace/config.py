@@ -152,13 +152,13 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     """Return `over` laid on `under`, section by section."""
     result = _copied(under)
     for key, value in over.items():
-        under = result.get(key)
-        if isinstance(value, Mapping) and isinstance(under, Mapping):
-            result[key] = merged(under, value)
-        elif isinstance(value, Mapping) and isinstance(under, list) and value:
-            for name, inside in value.items():
-                at = _number(under, name, f"{key}.{name}")
-                under[at] = merged(under[at], inside) if isinstance(inside, Mapping) else inside
+        old = result.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            result[key] = merged(old, value)
+        elif isinstance(value, Mapping) and isinstance(old, list) and value:
+            for name, inside in value.items():  # `objectives.0`, from --set
+                at = _number(old, name, f"{key}.{name}")
+                old[at] = merged(old[at], inside) if isinstance(inside, Mapping) else inside
         else:
             result[key] = _copy(value)
     return result

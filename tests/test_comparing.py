@@ -73,7 +73,7 @@ def test_other_users_are_refused_or_left_out(tmp_path: Path, values):
     order = np.random.default_rng(2).permutation(60)[:45]
     others = [*(USERS[n] for n in order), "new", None]
     second = run(tmp_path / "b", others, [*two[order], 0.0, 0.0])
-    with pytest.raises(DataError, match="lacks 15 users of .* and has 1 others.*--common compares"):
+    with pytest.raises(DataError, match=r"lacks 15 users of .* and has 1 others.*--common compares"):
         ss.compare(first, second)
     found = ss.compare(first, second, common=True)
     assert found.rows[1].users == 45

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -50,7 +51,8 @@ def against(trials: Sequence[Trial], path: str, place: Place, metric: str) -> Fi
     found = _values(done)
     places = [_where(trial, path, place) for trial in done]
     late = 0.35 + 0.65 * np.arange(len(done)) / max(1, len(done) - 1)
-    axes.scatter(places, found, s=24, color=plots.FAINT, alpha=late if len(done) else None, linewidths=0)
+    colours = [(*to_rgb(plots.FAINT), alpha) for alpha in late]
+    axes.scatter(places, found, s=24, c=colours or plots.FAINT, linewidths=0)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     if done:
         at = int(np.argmax(found))
