@@ -110,7 +110,8 @@ class Comparison:
         for row in self.rows:
             if sliced and row.name == first.name:
                 table.add_section()
-                table.add_row(f"{row.slice} ({row.users:,})", style="dim")
+                count = "" if row.slice == ALL else f" ({row.users:,})"
+                table.add_row(f"{row.slice}{count}", style="dim")
             colour = {"better": "green", "worse": "bold red"}.get(row.outcome, "")
             table.add_row(row.name, _said(row.mean), _said(row.difference, "+"), row.outcome, style=colour)
         return table

@@ -187,7 +187,7 @@ def _study(out: Path, looked: Mapping[str, Place], seed: int, pruning: Pruning, 
     study = Study(file, looked, seed=seed, pruning=pruning)
     if study.tried and not resume:
         raise ConfigError(
-            f"{out} holds a study of {len(study.tried)} trials: go on with it by --resume, or name another folder"
+            f"{out} holds a study of {len(study.tried)} trial(s): go on with it by --resume, or name another folder"
         )
     if not resume:
         file.unlink()
