@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shelfspace.comparing import compare
     from shelfspace.errors import InputError, JobError, ShelfspaceError
     from shelfspace.pipeline import check, evaluate, train
     from shelfspace.space import Space
     from shelfspace.tasks.recommend import Event
     from shelfspace.tasks.results import Hit, Hits
+    from shelfspace.tuning import tune
 
 __all__ = [
     "Event",
@@ -28,9 +30,11 @@ __all__ = [
     "ShelfspaceError",
     "Space",
     "check",
+    "compare",
     "evaluate",
     "open",
     "train",
+    "tune",
 ]
 
 __version__ = "0.1.0"
@@ -44,8 +48,10 @@ _HOMES = {
     "ShelfspaceError": "shelfspace.errors",
     "Space": "shelfspace.space",
     "check": "shelfspace.pipeline",
+    "compare": "shelfspace.comparing",
     "evaluate": "shelfspace.pipeline",
     "train": "shelfspace.pipeline",
+    "tune": "shelfspace.tuning",
 }
 
 

@@ -4,6 +4,7 @@ A part is a class whose keyword-only arguments are its section of the file. What
 own signature: `regularisation: Annotated[float, Range(1, 1e4, log=True)] = 100.0`.
 """
 
+import hashlib
 import importlib
 import inspect
 import tomllib
@@ -151,9 +152,57 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     """Return `over` laid on `under`, section by section."""
     result = _copied(under)
     for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if both else value
+        old = result.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            result[key] = merged(old, value)
+        elif isinstance(value, Mapping) and isinstance(old, list) and value:
+            for name, inside in value.items():  # `objectives.0`, from --set
+                at = _number(old, name, f"{key}.{name}")
+                old[at] = merged(old[at], inside) if isinstance(inside, Mapping) else inside
+        else:
+            result[key] = _copy(value)
     return result
+
+
+def put(table: Table, path: str, value: Any) -> None:
+    """Set what a dotted path leads to, `objectives.0.temperature`; sections that are not there are made.
+
+    Raises:
+        ConfigError: the path leads through a value, or to a number that a list has not.
+    """
+    *folders, last = path.split(".")
+    at: Any = table
+    for name in folders:
+        at = at[_number(at, name, path)] if isinstance(at, list) else at.setdefault(name, {})
+        if not isinstance(at, dict | list):
+            raise ConfigError(f"{path}: {name!r} is a value, not a section")
+    at[_number(at, last, path) if isinstance(at, list) else last] = value
+
+
+def get(table: Mapping[str, Any], path: str) -> Any:
+    """Return what a dotted path leads to, None where it leads nowhere."""
+    at: Any = table
+    for name in path.split("."):
+        if isinstance(at, list) and name.isdecimal() and int(name) < len(at):
+            at = at[int(name)]
+        elif isinstance(at, Mapping) and name in at:
+            at = at[name]
+        else:
+            return None
+    return at
+
+
+def parsed(text: str) -> Any:
+    """Return a value as `--set` reads it: as TOML writes it, else as text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def digest(text: str) -> str:
+    """Return a short name of a text, the same on every machine."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def refuse_unknown(given: Mapping[str, Any], known: Sequence[str], path: str = "") -> None:
@@ -224,16 +273,25 @@ def _apply(table: Table, text: str) -> None:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text!r} is not of the form section.key=value")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    *folders, last = key.strip().split(".")
-    for name in folders:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):
-            raise ConfigError(f"--set {text!r}: {name!r} is a value, not a section")
-    table[last] = parsed
+        put(table, key.strip(), parsed(value))
+    except ConfigError as problem:
+        raise ConfigError(f"--set {text!r}: {problem}") from None
+
+
+def _number(several: list[Any], name: str, path: str) -> int:
+    """Return the place in a list that a part of a path names, from 0."""
+    if not name.isdecimal() or int(name) >= len(several):
+        raise ConfigError(
+            f"{path}: {name!r} is not one of the {len(several)} that there are, numbered from 0"
+        )
+    return int(name)
 
 
 def _copied(section: Mapping[str, Any]) -> Table:
-    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in section.items()}
+    return {key: _copy(value) for key, value in section.items()}
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _copied(value)
+    return [_copy(each) for each in value] if isinstance(value, list) else value

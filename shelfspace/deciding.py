@@ -1,6 +1,6 @@
 """What a shop's past decides: settings and weights on validation, then the figures, once, on test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from shelfspace.shop.cases import Cases
 from shelfspace.shop.history import History
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import possible_protocols, split
+from shelfspace.training.logs import Log
 
 SEARCH_SHARE = 0.5
 """The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
@@ -44,18 +45,37 @@ def decided(
     first = plan.evaluation.protocol or possible_protocols(shop)[0]
     modes: dict[Mode, str] = {"new": first} if first != "time" else {"new": "time", "any": "time-any"}
     blocks = {mode: split(shop, protocol, seed=plan.training.seed) for mode, protocol in modes.items()}
-    training, share = plan.training, plan.training.training_share
-    budget = settings.seconds(training.budget, "training.budget")
-    chosen = choosing.choose(
+    windows: dict[Mode, Sequence[Cases]] = {mode: block.windows for mode, block in blocks.items()}
+    chosen = validated(plan, shop, models, windows, told, checkpoint)
+    tests = {
+        mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
+        for mode, block in blocks.items()
+    }
+    return chosen, _measured(plan, models, shop, tests, chosen, told)
+
+
+def validated(
+    plan: Plan,
+    shop: Shop,
+    models: list[Model],
+    windows: Mapping[Mode, Sequence[Cases]],
+    told: Told | None,
+    checkpoint: Path | None,
+    *,
+    valued: bool = False,
+) -> Chosen:
+    """Choose all that validation decides, within the part of the budget that is for it."""
+    training = plan.training
+    searching, learning = shares(plan)
+    return choosing.choose(
         models,
-        {mode: block.windows for mode, block in blocks.items()},
+        windows,
         shop.catalogue,
         _weights(shop, training.anonymous),
         num_named(shop),
         metric=plan.evaluation.metric,
-        budget_seconds=budget
-        * max(0.05, SEARCH_SHARE - (TRAININGS * share if plan.learning is not None else 0)),
-        training_seconds=budget * share,
+        budget_seconds=searching,
+        training_seconds=learning,
         max_trials=training.max_trials,
         max_cases=training.tune_cases,
         max_events=training.tune_events,
@@ -64,13 +84,16 @@ def decided(
         tune_weights=training.tune_weights,
         seed=training.seed,
         checkpoint=checkpoint,
+        valued=valued,
         told=told,
     )
-    tests = {
-        mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
-        for mode, block in blocks.items()
-    }
-    return chosen, _measured(plan, models, shop, tests, chosen, told)
+
+
+def shares(plan: Plan) -> tuple[float, float]:
+    """Return the seconds of the budget that are for searches, and for one training of towers."""
+    budget = settings.seconds(plan.training.budget, "training.budget")
+    share = plan.training.training_share if plan.learning is not None else 0.0
+    return budget * max(0.05, SEARCH_SHARE - TRAININGS * share), budget * plan.training.training_share
 
 
 def models_of(
@@ -81,6 +104,7 @@ def models_of(
     start: Path | None = None,
     same_shop: bool = False,
     out: Path | None = None,
+    logs: Sequence[Log] = (),
 ) -> list[Model]:
     """Return the run's models: the linear ones, and the towers where any are to be learnt.
 
@@ -91,6 +115,7 @@ def models_of(
         start: a run whose towers these begin from.
         same_shop: its ids are this shop's, and keep their vectors.
         out: the run folder, for what `training.log` names.
+        logs: told each epoch of the towers as well; one that raises ends the training.
 
     Raises:
         MissingExtraError: towers are to be learnt and torch is not installed.
@@ -112,6 +137,7 @@ def models_of(
     towers = learning.trained_model(
         plan.learning, shop, seed=plan.training.seed, told=told, start=begun, logs=plan.training.log, out=out
     )
+    towers.logs = (*towers.logs, *logs)
     if plan.neighbours is None:
         return [*plan.models, towers]
     near = settings.extra("shelfspace.learning.neighbours", "torch", "shelfspace[train]")

@@ -54,8 +54,8 @@ def check(
     Example:
         >>> check("shop.toml", out="check").to_json()["events"]  # doctest: +SKIP
     """
-    plan = Plan.of(_loaded(config, sets, frames))
-    return _read(plan, frames, Path(out) if out is not None else None).check
+    plan = Plan.of(loaded(config, sets, frames))
+    return read(plan, frames, Path(out) if out is not None else None).check
 
 
 def train(
@@ -95,10 +95,10 @@ def train(
         >>> import shelfspace as ss  # doctest: +SKIP
         >>> space = ss.train(events=orders, items=products, out="runs/shop")  # doctest: +SKIP
     """
-    table, out = _loaded(config, sets, frames), Path(out)
+    table, out = loaded(config, sets, frames), Path(out)
     plan = Plan.of(table)
     checkpoint = _checkpoint(out, table, resume=resume)
-    shop = _read(plan, frames, out, told)
+    shop = read(plan, frames, out, told)
     require_trainable(shop)
     models = models_of(
         plan, shop, told, start=Path(start) if start is not None else None, same_shop=same_shop, out=out
@@ -144,7 +144,7 @@ def evaluate(
         raise SpaceError(f"{run} holds no finished run: {file.name} is missing")
     chosen_protocol = [f"evaluation.protocol={protocol}"] if protocol else []
     plan = Plan.of(settings.load(file, sets=[*sets, *chosen_protocol]))
-    shop = _read(plan, frames, None, told)
+    shop = read(plan, frames, None, told)
     require_trainable(shop)
     _, gate = decided(plan, shop, models_of(plan, shop, told), told, None)
     if out is not None:
@@ -153,7 +153,7 @@ def evaluate(
     return gate
 
 
-def _loaded(config: Source | None, sets: Sequence[str], frames: Mapping[str, Any]) -> settings.Table:
+def loaded(config: Source | None, sets: Sequence[str], frames: Mapping[str, Any]) -> settings.Table:
     """Read the settings; a folder is read for its standard names, data frames need no path."""
     if config is None and not frames:
         raise ConfigError(
@@ -170,7 +170,8 @@ def _loaded(config: Source | None, sets: Sequence[str], frames: Mapping[str, Any
     return given
 
 
-def _read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | None = None) -> Shop:
+def read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | None = None) -> Shop:
+    """Read the shop, and write what was found in it where there is a run folder."""
     if told is not None:
         told("reading the shop", 0, 1)
     quarantine = None
@@ -263,11 +264,9 @@ def _checkpoint(out: Path, table: settings.Table, *, resume: bool) -> Path:
     file = folder / "settings.json"
     if resume and file.is_file():
         before = json.loads(file.read_text("utf-8"))
-        differing = _differing(before, json.loads(said))
-        if differing:
-            raise ConfigError(
-                f"--resume: {', '.join(differing)} differ from the run that was stopped in {out}"
-            )
+        changed = differing(before, json.loads(said))
+        if changed:
+            raise ConfigError(f"--resume: {', '.join(changed)} differ from the run that was stopped in {out}")
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -275,8 +274,9 @@ def _checkpoint(out: Path, table: settings.Table, *, resume: bool) -> Path:
     return folder
 
 
-def _differing(one: Any, other: Any, path: str = "") -> list[str]:
+def differing(one: Any, other: Any, path: str = "") -> list[str]:
+    """Return the paths of the settings in which two tables differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(one.keys() | other.keys())
-        return [d for k in keys for d in _differing(one.get(k), other.get(k), f"{path}.{k}" if path else k)]
+        return [d for k in keys for d in differing(one.get(k), other.get(k), f"{path}.{k}" if path else k)]
     return [] if one == other else [path]

@@ -86,7 +86,7 @@ class Plan:
             ConfigError: an unknown section or setting, or a value of the wrong type.
         """
         settings.refuse_unknown(
-            table, [*TABLES, "clean", "recipe", "linear", "learnt_knn", *LEARNING, *_SECTIONS]
+            table, [*TABLES, "clean", "recipe", "linear", "learnt_knn", "tune", *LEARNING, *_SECTIONS]
         )
         parts = {
             name: part(**settings.checked(part, table.get(name, {}), name))

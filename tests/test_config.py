@@ -33,6 +33,30 @@ def test_what_is_tuned_stands_in_the_signature():
     }
 
 
+def test_a_number_names_one_of_a_list_of_the_file_or_of_the_recipe(tmp_path: Path):
+    file = tmp_path / "shop.toml"
+    file.write_text("[[objectives]]\nuse = 'bpr'\n[[objectives]]\nuse = 'infonce'\n", "utf-8")
+    table = config.load(file, sets=["objectives.1.temperature=0.2"])
+    assert table["objectives"] == [{"use": "bpr"}, {"use": "infonce", "temperature": 0.2}]
+    table = config.load({}, sets=["recipe.use=cold_start", "objectives.0.temperature=0.2"])
+    assert table["objectives"] == [{"use": "infonce", "temperature": 0.2, "pairs": "user_item"}]
+    with pytest.raises(ConfigError, match=r"objectives\.7.temperature.*'7' is not one of the 2"):
+        config.load(file, sets=["objectives.7.temperature=0.2"])
+
+
+def test_put_and_get_follow_a_path_and_a_copy_is_its_own():
+    table = {"a": {"b": [{"c": 1}]}, "d": 2}
+    copy = config.merged({}, table)
+    config.put(copy, "a.b.0.c", 5)
+    config.put(copy, "new.section", True)
+    assert (config.get(copy, "a.b.0.c"), config.get(copy, "new.section")) == (5, True)
+    assert table == {"a": {"b": [{"c": 1}]}, "d": 2}
+    assert config.get(table, "a.b.1.c") is None
+    assert config.get(table, "d.e") is None
+    with pytest.raises(ConfigError, match="'d' is a value, not a section"):
+        config.put(table, "d.e", 1)
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [

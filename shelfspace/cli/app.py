@@ -12,7 +12,7 @@ import typer
 
 import shelfspace
 from shelfspace import config
-from shelfspace.cli import asking, screen, tables
+from shelfspace.cli import asking, screen, spaces, tables
 from shelfspace.errors import GateError, ShelfspaceError
 from shelfspace.shop import demo as demo_shops
 from shelfspace.space import Space
@@ -98,6 +98,93 @@ def evaluate(
 
 
 @app.command()
+def tune(
+    source: CONFIG,
+    out: Annotated[Path, typer.Option(help="the folder of the study")],
+    sets: SET = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="path=where to look: 'training.learning_rate=1e-4..1e-2 log', 'model.embedding_dim=32|64'; "
+            "repeatable; or a TOML file of them"
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="how many in all, those made before --resume among them")] = 20,
+    budget: Annotated[
+        str | None, typer.Option(help="wall clock, such as 30m; no trial is begun after it")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="whose value on validation counts; default is the blend")
+    ] = "default",
+    pruning: Annotated[
+        str, typer.Option(help="which trainings that fall behind are stopped: median, halving, none")
+    ] = "median",
+    seed: Annotated[int, typer.Option(help="of what is tried")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a study that was stopped")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Look for the best settings of a run on validation, and write a settings file that has them."""
+    with _told(lines=False) as told:
+        found = shelfspace.tune(
+            source,
+            out=out,
+            space=spaces.read(space or ()),
+            sets=sets or (),
+            trials=trials,
+            budget=budget,
+            model=model,
+            pruning=spaces.pruning(pruning),
+            seed=seed,
+            resume=resume,
+            told=told,
+            tried=lambda trial: screen.say(spaces.line(trial)),
+        )
+    screen.show(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.to_table())
+    for note in found.notes:
+        screen.say(f"note: {note}")
+    screen.say(f"written: {out}/best.toml, for `shelfspace train`; tune.html shows it all")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="run folders; differences are to the first")],
+    metric: Annotated[
+        str | None, typer.Option(help="such as recall@20; the runs' own where not given")
+    ] = None,
+    models: Annotated[
+        str, typer.Option("--models", "--model", help="of each run, with commas: default,item_knn")
+    ] = "default",
+    protocol: Annotated[str | None, typer.Option(help="the first run's first where not given")] = None,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="the users by the length of their history, too")
+    ] = False,
+    common: Annotated[
+        bool, typer.Option("--common", help="over the users in common, where the cases are not the same")
+    ] = False,
+    to: Annotated[Path | None, typer.Option(help="write the JSON to a file")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Put runs, or models of one, beside each other: means and differences paired by user."""
+    found = shelfspace.compare(
+        *runs,
+        metric=metric,
+        models=[name.strip() for name in models.split(",")],
+        protocol=protocol,
+        slices=slices,
+        common=common,
+    )
+    text = json.dumps(found.to_json(), ensure_ascii=False)
+    if to is not None:
+        to.write_text(text, "utf-8")
+    screen.show(text if as_json else found.to_table())
+    for note in found.notes:
+        screen.say(f"note: {note}")
+    if any(found.left_out.values()):
+        left = ", ".join(f"{number:,} of {name}" for name, number in found.left_out.items())
+        screen.say(f"left out, not in common: {left}")
+
+
+@app.command()
 def export(
     run: asking.RUN,
     to: Annotated[Path, typer.Option(help="the Parquet file to write")],
@@ -141,15 +228,15 @@ def main() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[Callable[[str, int, int], None]]:
-    """Show what a long job is doing, and the time it has left."""
+def _told(*, lines: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """Show what a long job is doing, and the time it has left; where nobody sees a bar, a line for each step."""
     with screen.progress() as bar:
         task = bar.add_task("starting", total=None)
         begun, said = time.monotonic(), [""]
 
         def told(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
-            if not bar.console.is_terminal and what != said[0]:
+            if lines and not bar.console.is_terminal and what != said[0]:
                 screen.say(f"{time.monotonic() - begun:6.0f} s  {what}")
                 said[0] = what
 

@@ -1,6 +1,7 @@
 """All that validation decides: what event kinds weigh, each model's settings, the weights of the blend."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from shelfspace.blend import Blend, Mode
+from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.mixing import Mix, choose_weights
 from shelfspace.evaluation.models import Asked, Model, Told, fit_all
 from shelfspace.evaluation.search import Search, Settings, Trial
@@ -27,13 +29,15 @@ class Chosen:
     weights: what an event counts for;
     settings: for each model, those that were tuned;
     mixes: the blend's weights by mode;
-    searches: what was tried on the way, by model (`event weights` among them where there is more than one kind).
+    searches: what was tried on the way, by model (`event weights` among them where there is more than one kind);
+    value: the metric of the blend on the latest block of `new`, NaN where it was not asked for.
     """
 
     weights: Weights
     settings: dict[str, Settings]
     mixes: dict[Mode, Mix]
     searches: dict[str, Search[Any]] = field(default_factory=dict)
+    value: float = math.nan
 
     @property
     def used(self) -> set[str]:
@@ -59,6 +63,7 @@ def choose(
     tune_weights: bool = True,
     seed: int = 0,
     checkpoint: Path | None = None,
+    valued: bool = False,
     told: Told | None = None,
 ) -> Chosen:
     """Choose on validation, within a budget of wall clock.
@@ -85,6 +90,7 @@ def choose(
         tune_weights: choose what events count for; else it is what `weights` says.
         seed: of every draw.
         checkpoint: a folder; a search that is finished is written there, and not made again when it is found there.
+        valued: measure the blend, too: one pass over `max_cases` cases.
         told: progress.
     """
     begun = time.monotonic()
@@ -136,7 +142,13 @@ def choose(
             scales=mixes["new"].scales if "new" in mixes else None,
             seed=seed,
         )
-    return Chosen(weights, settings, mixes, searches)
+    value = math.nan
+    if valued:
+        blend = blend_of(fitted, mixes, num_candidates)
+        sample = validation["new"][0].sample(max_cases, seed=seed)
+        scorers: dict[str, Scorer] = {"": lambda queries, allowed: blend.scores(queries, allowed, "new")}
+        value = measure(sample, scorers, ks=(k,))[""].mean(metric)
+    return Chosen(weights, settings, mixes, searches, value)
 
 
 def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_candidates: int) -> Blend:

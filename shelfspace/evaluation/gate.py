@@ -41,7 +41,8 @@ class Gate:
     """What the gate says.
 
     verdict: of the model that answers against the best baseline;  text: the verdict as sentences;
-    metrics: what `metrics.json` holds;  per_user: a row for each protocol, model and case.
+    metrics: what `metrics.json` holds;
+    per_user: a row for each protocol, model and case: the metrics, and how many events the history has.
     """
 
     verdict: Outcome
@@ -221,8 +222,10 @@ def _per_user(measured: Mapping[str, Measured], users: Ids) -> pa.Table:
     for protocol, block in measured.items():
         rows = block.cases.rows
         ids = users.array.take(pa.array(rows, pa.int64(), mask=rows >= len(users)))
+        lengths = block.cases.queries.lengths().astype(np.int32)
         for name, result in block.results.items():
             same = {"user_id": ids, "protocol": [protocol] * len(rows), "model": [name] * len(rows)}
+            same["history"] = lengths
             values = {metric: column.astype(np.float32) for metric, column in result.metrics.items()}
             tables.append(pa.table(same | values))
     return pa.concat_tables(tables)

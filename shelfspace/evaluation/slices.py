@@ -48,7 +48,11 @@ def item_slices(fit: History) -> dict[str, Mask]:
 
 def user_slices(queries: History) -> dict[str, Mask]:
     """Return the slices of cases by how many events their history has, bool [B] by name."""
-    lengths = queries.lengths()
+    return length_slices(queries.lengths())
+
+
+def length_slices(lengths: npt.NDArray[np.integer]) -> dict[str, Mask]:
+    """Return the same for lengths of histories, [B]."""
     edges = {
         "cold users": (0, 0),
         "history 1–4": (1, 4),

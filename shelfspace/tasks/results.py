@@ -98,12 +98,7 @@ class Hits:
         Raises:
             MissingExtraError: the library is not installed.
         """
-        try:
-            if library == "polars":
-                return _polars(self.table)
-            return self.table.to_pandas()
-        except ImportError:
-            raise MissingExtraError(library, library) from None
+        return frame_of(self.table, library)
 
     def to_json(self) -> str:
         """Return `{"hits": [...], "notes": [...]}`, snake_case, in the order of rank."""
@@ -123,6 +118,18 @@ class Hits:
                 row.append("\n".join(_said(part) for part in hit.why[:4]))
             table.add_row(*([hit.subject] if several else []), *row)
         return table
+
+
+def frame_of(table: pa.Table, library: Literal["pandas", "polars"] = "pandas") -> Any:
+    """Return a data frame of the library named.
+
+    Raises:
+        MissingExtraError: the library is not installed.
+    """
+    try:
+        return _polars(table) if library == "polars" else table.to_pandas()
+    except ImportError:
+        raise MissingExtraError(library, library) from None
 
 
 def _said(part: Why) -> str:

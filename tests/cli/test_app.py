@@ -38,6 +38,24 @@ def test_the_whole_way(small_shop: Path, tmp_path: Path):
     )
 
 
+def test_tune_and_compare(small_shop: Path, small_run: Path, tmp_path: Path):
+    space = tmp_path / "space.toml"
+    space.write_text("[tune]\nlinear.item_knn.back = '0.0..1.0'\n", "utf-8")
+    more = ["--set", "recipe.use=quick", "--trials", 2, "--out", tmp_path / "t"]
+    tuned = run("tune", small_shop, *more, "--space", space, "--space", "blend.num_candidates=50|100")
+    assert tuned.returncode == 0, tuned.stderr
+    assert "the best of 2 trials" in tuned.stdout
+    assert "linear.item_knn.back = " in next(
+        line for line in tuned.stderr.splitlines() if "trial   2" in line
+    )
+    compared = run(
+        "compare", small_run, "--models", "default,item_knn", "--json", "--to", tmp_path / "c.json"
+    )
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout) == json.loads((tmp_path / "c.json").read_text("utf-8"))
+    assert "default" in run("compare", small_run, "--models", "default,item_knn", "--slices").stdout
+
+
 def test_similar_and_recommend(small_run: Path):
     hits = json.loads(run("similar", small_run, "sku-001", "--k", 3, "--json").stdout)["hits"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
@@ -76,6 +94,11 @@ def test_everyone_at_once(small_run: Path, tmp_path: Path, name: str):
         (["recommend", "nowhere", "user-1"], 2, "no run folder at nowhere"),
         (["train", "nowhere.toml"], 2, "no settings file at nowhere.toml"),
         (["trian"], 2, "trian"),
+        (["tune", "nowhere.toml", "--out", "t"], 2, "no settings file at nowhere.toml"),
+        (["tune", "nowhere.toml", "--out", "t", "--space", "x.toml"], 2, "nor a file"),
+        (["tune", "nowhere.toml", "--out", "t", "--pruning", "mdian"], 2, "did you mean 'median'"),
+        (["compare", "RUN"], 2, "there is nothing to compare with"),
+        (["compare", "RUN", "--models", "default,item_kn"], 2, "did you mean 'item_knn'"),
     ],
 )
 def test_what_a_person_gets_wrong_is_told_in_a_line(small_run: Path, arguments, code, word):
