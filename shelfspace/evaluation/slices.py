@@ -13,6 +13,7 @@ from shelfspace.evaluation.measure import PerUser
 from shelfspace.evaluation.metrics import Values
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.history import History
+from shelfspace.slicing import BY_LENGTH
 
 Mask = npt.NDArray[np.bool_]
 
@@ -48,14 +49,7 @@ def item_slices(fit: History) -> dict[str, Mask]:
 
 def user_slices(queries: History) -> dict[str, Mask]:
     """Return the slices of cases by how many events their history has, bool [B] by name."""
-    lengths = queries.lengths()
-    edges = {
-        "cold users": (0, 0),
-        "history 1–4": (1, 4),
-        "history 5–19": (5, 19),
-        "history 20+": (20, np.inf),
-    }
-    return {name: (lengths >= low) & (lengths <= high) for name, (low, high) in edges.items()}
+    return {part.name: part.holds(queries) for part in BY_LENGTH}
 
 
 def sliced(cases: Cases, results: Mapping[str, PerUser]) -> dict[str, Slice]:
