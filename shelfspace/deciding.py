@@ -70,7 +70,9 @@ def decided(
         mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
         for mode, block in blocks.items()
     }
-    return chosen, _measured(plan, models, shop, tests, chosen, told)
+    gate = _measured(plan, models, shop, tests, chosen, told)
+    blend = {mode: mix.to_json() for mode, mix in chosen.mixes.items()}
+    return chosen, replace(gate, metrics=gate.metrics | {"blend": blend})
 
 
 def models_of(

@@ -54,7 +54,7 @@ class Ranker:
         """Return the scores of candidates, float32 [P]."""
         if not len(places.item):
             return np.zeros(0, np.float32)
-        added = self._booster.predict(self._features(places, among, queries))
+        added = self._booster.predict(self._features(places, among, queries), num_threads=1)
         return (self._sum(places) + np.asarray(added)).astype(np.float32)
 
     def contributions(
@@ -69,7 +69,7 @@ class Ranker:
         values = np.zeros((len(places.item), len(names)))
         if len(values):
             features = self._features(places, among, queries)
-            values = np.asarray(self._booster.predict(features, pred_contrib=True))
+            values = np.asarray(self._booster.predict(features, pred_contrib=True, num_threads=1))
         size = 2 * len(self.names)
         pairs = values[:, :size:2] + values[:, 1:size:2]
         beside = dict(zip(names[size:], values[:, size:].T, strict=True))

@@ -4,7 +4,7 @@ V validation cases, C candidates of one case, R retrievers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,16 @@ class Mix:
         """The models that answer: those with a weight somewhere; of a ranker, all."""
         every = [self.weights, *(own.weights for own in self.slices)]
         return {name for ws in every for name, weight in ws.items() if weight > 0 or self.trees is not None}
+
+    def to_json(self) -> dict[str, object]:
+        """Return what was chosen as plain data, for `metrics.json` and the report; weights of 0 are left out."""
+        return {
+            "use": "sum" if self.trees is None else "lambdarank",
+            "ndcg": self.ndcg,
+            "weights": _positive(self.weights),
+            "slices": [{"name": own.slice.name, "weights": _positive(own.weights)} for own in self.slices],
+            "tried": [asdict(one) for one in self.tried],
+        }
 
 
 def choose_weights(
@@ -154,6 +164,10 @@ def difference(one: Values, other: Values) -> tuple[float, float]:
     if len(values) < 2:
         return float(values.sum()), float("inf")
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _positive(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: weight for name, weight in weights.items() if weight > 0}
 
 
 def _needless(
