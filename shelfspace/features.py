@@ -87,9 +87,7 @@ def names_of(retrievers: list[str], *, repeats: bool) -> list[str]:
     return [*by_retriever, *FACTS, *QUERY, *PAIR[: 3 if repeats else 1]]
 
 
-def table(
-    places: Places, ranks: Floats, queries: History, facts: Facts, *, repeats: bool
-) -> Floats:
+def table(places: Places, ranks: Floats, queries: History, facts: Facts, *, repeats: bool) -> Floats:
     """Return the features, float32 [P, F], in the order of `names_of`.
 
     Args:

@@ -6,6 +6,7 @@ RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vector
                        ranker/facts.npz  ranker/MODE.txt (LightGBM's own text)
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -151,7 +152,7 @@ def _write(space: Holding, folder: Path) -> None:
             mode: [{**asdict(own.slice), "weights": _of(used, own.weights)} for own in owns]
             for mode, owns in blend.slices.items()
         },
-        "rankers": list(blend.rankers),
+        "rankers": {mode: _digest(ranker.trees) for mode, ranker in blend.rankers.items()},
     }
     _replace(folder / "blend.json", json.dumps(mix, indent=1))
     learnt = {f"{name}/{key}": a for name, part in used.items() for key, a in part.arrays().items()}
@@ -165,7 +166,7 @@ def _write(space: Holding, folder: Path) -> None:
         (folder / "ranker").mkdir()
     for mode, ranker in blend.rankers.items():
         np.savez(folder / "ranker" / "facts.npz", values=ranker.facts.values)
-        (folder / "ranker" / f"{mode}.txt").write_text(ranker.trees, "utf-8")
+        (folder / "ranker" / f"{mode}.txt").write_bytes(ranker.trees.encode())
     (folder / "index").mkdir()
     space.index.save(folder / "index")
 
@@ -247,21 +248,30 @@ def _rankers(folder: Path, mix: Mapping[str, Any]) -> dict[Mode, Ranker]:
     Raises:
         MissingExtraError: there are some, and LightGBM is not installed.
     """
-    modes = mix.get("rankers", [])
-    if not modes:
+    digests = mix.get("rankers", {})
+    if not digests:
         return {}
     ranking = extra("shelfspace.ranker", "lightgbm", "'shelfspace[rank]'")
     facts = Facts(_load(folder / "facts.npz", _arrays)["values"])
-    return {
-        mode: ranking.Ranker(
+
+    def read(mode: Mode, path: Path) -> Ranker:
+        trees = path.read_bytes().decode()
+        if _digest(trees) != digests[mode]:  # LightGBM must not see it: it may end the process
+            raise ValueError("it is not what was written")
+        ranker: Ranker = ranking.Ranker(
             mix["weights"][mode],
             facts,
-            _load(folder / f"{mode}.txt", lambda p: p.read_text("utf-8")),
+            trees,
             repeats=mode == "any",
             num_candidates=mix["num_candidates"],
         )
-        for mode in modes
-    }
+        return ranker
+
+    return {mode: _load(folder / f"{mode}.txt", partial(read, mode)) for mode in digests}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file(folder: Path, name: str) -> bytes:

@@ -4,7 +4,6 @@ B queries, R retrievers, P places (a query and a candidate), F features.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import lightgbm
 import numpy as np
@@ -26,7 +25,7 @@ class Ranker:
     Args:
         weights: of the sum, by retriever; one with a weight of 0 is seen by the trees alone.
         facts: what the past says of the items.
-        trees: the model as LightGBM writes it, text.
+        trees: the model as LightGBM writes it, whole: of a text that is cut short LightGBM may end the process.
         repeats: whether items that were had before may be answered.
         num_candidates: ranks are told apart up to here.
 
@@ -44,6 +43,7 @@ class Ranker:
         self.trees = trees
         self.repeats = repeats
         self.num_candidates = num_candidates
+        self._booster = lightgbm.Booster(model_str=trees)
 
     @property
     def names(self) -> list[str]:
@@ -81,7 +81,3 @@ class Ranker:
     def _features(self, places: Places, among: Places, queries: History) -> npt.NDArray[np.float64]:
         ranks = ranks_of(places, among, self.num_candidates)
         return table(places, ranks, queries, self.facts, repeats=self.repeats)
-
-    @cached_property
-    def _booster(self) -> lightgbm.Booster:
-        return lightgbm.Booster(model_str=self.trees)

@@ -33,13 +33,19 @@ class Slice:
     def name(self) -> str:
         """What it is called: `history 1–4`."""
         if self.by == "age":
-            return f"last event {self.low:g} or longer ago" if self.high == np.inf else f"last event within {self.high:g}"
+            old = self.high == np.inf
+            return f"last event {self.low:g} or longer ago" if old else f"last event within {self.high:g}"
         if self.high == 1:
             return "cold users"
         return f"history {self.low:g}+" if self.high == np.inf else f"history {self.low:g}–{self.high - 1:g}"
 
 
-BY_LENGTH = (Slice("events", 0, 1), Slice("events", 1, 5), Slice("events", 5, 20), Slice("events", 20, np.inf))
+BY_LENGTH = (
+    Slice("events", 0, 1),
+    Slice("events", 1, 5),
+    Slice("events", 5, 20),
+    Slice("events", 20, np.inf),
+)
 """By how many events a history has: none, few, some, many."""
 
 

@@ -67,7 +67,9 @@ def test_what_comes_later_changes_no_fact():
     history = past()
     early = history.keep(history.time <= 20.0, now=20.0)
     before = Facts.of(early, catalogue()).values
-    listed_later = replace(catalogue(), table=catalogue().table.set_column(1, "published", [[None] * 8 + [30.0]]))
+    listed_later = replace(
+        catalogue(), table=catalogue().table.set_column(1, "published", [[None] * 8 + [30.0]])
+    )
     assert np.isnan(before[8, FACTS.index("item age")]), "published at 30, asked at 20"
     np.testing.assert_array_equal(before[8], Facts.of(early, listed_later).values[8])
 
@@ -90,7 +92,7 @@ def test_the_features_of_a_place():
         names = names_of(["a", "b"], repeats=repeats)
         found = table(places, ranks, history, facts, repeats=repeats)
         assert found.shape == (len(item), len(names))
-        at = {name: column for name, column in zip(names, found.T, strict=True)}
+        at = dict(zip(names, found.T, strict=True))
         np.testing.assert_array_equal(at["score b"], places.scores[1])
         np.testing.assert_array_equal(at["rank a"], ranks[0])
         for p, (u, i) in enumerate(zip(query, item, strict=True)):

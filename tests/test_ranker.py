@@ -36,7 +36,9 @@ def queries(num_users: int = 5) -> History:
     rng = np.random.default_rng(1)
     user = np.repeat(np.arange(num_users), np.arange(1, 2 * num_users, 2))
     item = rng.integers(NUM_ITEMS, size=len(user))
-    return History.of(user, item, np.arange(len(user)) * 1.0, num_users=num_users, num_items=NUM_ITEMS, now=99.0)
+    return History.of(
+        user, item, np.arange(len(user)) * 1.0, num_users=num_users, num_items=NUM_ITEMS, now=99.0
+    )
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def blend() -> Blend:
     weights = {"a": 1.0, "b": 0.0}
     facts = Facts.of(queries(), catalogue(NUM_ITEMS))
     rankers = {
-        mode: Ranker(weights, facts, trees(["a", "b"], repeats=mode == "any"), repeats=mode == "any", num_candidates=9)
+        mode: Ranker(
+            weights, facts, trees(["a", "b"], repeats=mode == "any"), repeats=mode == "any", num_candidates=9
+        )
         for mode in ("new", "any")
     }
     return Blend(models, {"a": 0.5, "b": 0.1}, {"new": weights, "any": weights}, 9, {}, rankers)
@@ -70,8 +74,12 @@ def test_the_score_is_the_sum_and_the_trees(blend, mode):
         item = np.flatnonzero(brought)
         places = Places(np.zeros(len(item), np.int64), item, np.stack([p[user, item] for p in parts]))
         one = asked.of_users([user])
-        features = table(places, ranks_of(places, places, 9), one, blend.rankers[mode].facts, repeats=mode == "any")
-        np.testing.assert_allclose(scores[user, item], parts[0][user, item] + booster.predict(features), rtol=1e-5)
+        features = table(
+            places, ranks_of(places, places, 9), one, blend.rankers[mode].facts, repeats=mode == "any"
+        )
+        np.testing.assert_allclose(
+            scores[user, item], parts[0][user, item] + booster.predict(features), rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("mode", ["new", "any"])
@@ -122,8 +130,13 @@ def ranked_run(small_run: Path, tmp_path: Path) -> Path:
     weights = dict(space.blend.weights["any"])
     facts = Facts.of(space.history, space.catalogue)
     ranker = Ranker(weights, facts, trees(list(weights), repeats=True), repeats=True, num_candidates=100)
-    own = Own(BY_LENGTH[3], {name: 2.0 for name in weights})
-    both = replace(space.blend, weights=dict.fromkeys(("new", "any"), weights), slices={"new": [own]}, rankers={"any": ranker})
+    own = Own(BY_LENGTH[3], dict.fromkeys(weights, 2.0))
+    both = replace(
+        space.blend,
+        weights=dict.fromkeys(("new", "any"), weights),
+        slices={"new": [own]},
+        rankers={"any": ranker},
+    )
     replace(space, blend=both).save(run)
     return run
 
@@ -140,12 +153,23 @@ def test_slices_and_trees_are_kept(ranked_run: Path):
         assert {"item popularity"} <= {p.part for h in hits for p in h.why} or seen == "exclude"
     before = space.recommend(["user-7", "user-8"], k=10, seen="include", why=True).table
     space.save(ranked_run)
-    assert ss.open(ranked_run).recommend(["user-7", "user-8"], k=10, seen="include", why=True).table.equals(before)
+    assert (
+        ss.open(ranked_run)
+        .recommend(["user-7", "user-8"], k=10, seen="include", why=True)
+        .table.equals(before)
+    )
 
 
 @pytest.mark.parametrize("name", ["facts.npz", "any.txt"])
-def test_a_damaged_ranker_is_named(ranked_run: Path, name: str):
-    (ranked_run / "spaces" / "2" / "ranker" / name).write_bytes(b"\x00garbage\xff" * 50)
+@pytest.mark.parametrize("harm", ["missing", "cut short", "overwritten"])
+def test_a_damaged_ranker_is_named(ranked_run: Path, name: str, harm: str):
+    file = ranked_run / "spaces" / "2" / "ranker" / name
+    if harm == "missing":
+        file.unlink()
+    elif harm == "cut short":
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    else:
+        file.write_bytes(b"\x00garbage\xff" * 50)
     with pytest.raises(SpaceError, match=name):
         ss.open(ranked_run)
 

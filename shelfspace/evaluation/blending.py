@@ -7,7 +7,7 @@ from typing import Any, Literal
 from shelfspace.blend import Mode
 from shelfspace.config import extra
 from shelfspace.errors import ConfigError
-from shelfspace.evaluation.collecting import collect
+from shelfspace.evaluation.collecting import Collected, collect
 from shelfspace.evaluation.mixing import Mix, mix_of
 from shelfspace.evaluation.own_weights import values_of, with_slices
 from shelfspace.features import Facts
@@ -23,7 +23,7 @@ class Mixing:
     Args:
         models: which may enter; all, where empty.
         num_candidates: how many candidates each names.
-        use: `sum`, the weighted sum; `lambdarank`, trees on top of it (extra `[rank]`); `auto`, whichever validation says.
+        use: `sum`, the weighted sum; `lambdarank`, trees on top of it (extra `[rank]`); `auto`, what validation says.
         slices: `auto`: kinds of query that are better off with weights of their own have them; or `none`.
         standard_errors: how many standard errors of the paired difference a model, a slice or a ranker must be worth on
             validation; 0: any gain is believed.
@@ -74,7 +74,7 @@ def blended(
     mixes = dict[Mode, Mix]()
     for mode, windows in validation.items():
         scales = mixes["new"].scales if "new" in mixes else None
-        known = []
+        known = list[tuple[Collected, Facts]]()
         for cases, models in zip(windows, fitted, strict=False):  # weights need the latest window alone
             table = collect(
                 [(cases, models)],

@@ -130,9 +130,7 @@ def choose(
     # fitting every model once more costs more than a second window brings to the weights; a ranker needs it
     pasts = [cases.fit for cases in validation["new"][: mixing.num_windows]]
     fitted = [fit_all(entering, settings, past, catalogue) for past in pasts]
-    mixes = blended(
-        validation, fitted, catalogue, mixing, k=cutoff(metric), max_cases=max_cases, seed=seed
-    )
+    mixes = blended(validation, fitted, catalogue, mixing, k=cutoff(metric), max_cases=max_cases, seed=seed)
     return Chosen(weights, settings, mixes, searches)
 
 
@@ -162,9 +160,7 @@ def blend_of(
             rankers[mode] = ranking.Ranker(
                 mix.weights, facts, mix.trees, repeats=mode == "any", num_candidates=num_candidates
             )
-    return Blend(
-        {n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates, slices, rankers
-    )
+    return Blend({n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates, slices, rankers)
 
 
 def _kept(checkpoint: Path | None, name: str, search: Callable[[], Search[Any]]) -> Search[Any]:

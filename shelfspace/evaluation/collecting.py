@@ -81,10 +81,13 @@ class Collected:
         """Return NDCG@k of each case under these scores of its candidates, float64 [V]. O(V C)."""
         ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
         found: Values = np.zeros(len(self))
-        some = np.flatnonzero(self.gains.any(axis=1))  # a case that nobody brings an answer to is 0 whatever the order
+        some = np.flatnonzero(
+            self.gains.any(axis=1)
+        )  # a case that nobody brings an answer to is 0 whatever the order
         whole = len(some) == len(self)
         found[some] = _dcg(total if whole else total[some], self.gains if whole else self.gains[some], k)
-        return found / ideal[np.minimum(np.maximum(self.num_relevant, 1), k)]
+        found /= ideal[np.minimum(np.maximum(self.num_relevant, 1), k)]
+        return found
 
 
 def collect(

@@ -78,9 +78,7 @@ def choose_weights(
     seed: int = 0,
 ) -> Mix:
     """Choose a weight for each retriever: `collect`, then `mix_of`."""
-    collected = collect(
-        windows, num_candidates=num_candidates, max_cases=max_cases, scales=scales, seed=seed
-    )
+    collected = collect(windows, num_candidates=num_candidates, max_cases=max_cases, scales=scales, seed=seed)
     return mix_of(collected, k=k, standard_errors=standard_errors)
 
 
@@ -105,9 +103,7 @@ def mix_of(collected: Collected, *, k: int = 10, standard_errors: float = 1.0) -
     first = int(np.argmax([values.mean() for values in single]))
     start = np.zeros(len(names))
     start[first] = 1.0
-    steps: list[Step] = [
-        {"retriever": names[first], "weight": 1.0, "ndcg": float(single[first].mean())}
-    ]
+    steps: list[Step] = [{"retriever": names[first], "weight": 1.0, "ndcg": float(single[first].mean())}]
     order = np.argsort([values.mean() for values in single])[::-1]
     weights = ascend(collected, start, order, k, standard_errors, steps)
     while (out := _needless(collected, weights, k, standard_errors)) is not None:

@@ -19,7 +19,9 @@ LEAST_CASES = 120
 """A slice with fewer has the weights of all: there is nothing to choose on."""
 
 
-def with_slices(collected: Collected, mix: Mix, *, k: int, standard_errors: float = 1.0, seed: int = 0) -> Mix:
+def with_slices(
+    collected: Collected, mix: Mix, *, k: int, standard_errors: float = 1.0, seed: int = 0
+) -> Mix:
     """Return the mix with weights of their own for the slices that gain by them.
 
     Queries are cut by the length of their history, or else by the age of its last event, whichever gains more. The

@@ -25,7 +25,10 @@ class Known:
 
     def reasons(self, query, items):
         row = self.table[query.item[0]]
-        return [[Reason(int(query.item[0]), float(row[i]) * 0.75), Reason(-1, float(row[i]) * 0.25)] for i in items]
+        return [
+            [Reason(int(query.item[0]), float(row[i]) * 0.75), Reason(-1, float(row[i]) * 0.25)]
+            for i in items
+        ]
 
 
 def cases(relevant: np.ndarray, lengths: np.ndarray | None = None) -> Cases:
