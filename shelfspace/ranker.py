@@ -55,7 +55,8 @@ class Ranker:
         if not len(places.item):
             return np.zeros(0, np.float32)
         added = self._booster.predict(self._features(places, among, queries), num_threads=1)
-        return (self._sum(places) + np.asarray(added)).astype(np.float32)
+        scores: Scores = (self._sum(places) + np.asarray(added)).astype(np.float32)
+        return scores
 
     def contributions(
         self, places: Places, among: Places, queries: History
@@ -78,6 +79,6 @@ class Ranker:
     def _sum(self, places: Places) -> npt.NDArray[np.float64]:
         return np.asarray(list(self.weights.values())) @ places.scores
 
-    def _features(self, places: Places, among: Places, queries: History) -> npt.NDArray[np.float64]:
+    def _features(self, places: Places, among: Places, queries: History) -> npt.NDArray[np.float32]:
         ranks = ranks_of(places, among, self.num_candidates)
         return table(places, ranks, queries, self.facts, repeats=self.repeats)

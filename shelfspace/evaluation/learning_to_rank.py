@@ -63,7 +63,10 @@ class _Material:
         """Return the places of these cases."""
         lengths = np.diff(self.starts)[cases]
         before = np.cumsum(lengths) - lengths
-        return np.arange(lengths.sum()) + np.repeat(self.starts[cases] - before, lengths)
+        places: npt.NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(
+            self.starts[cases] - before, lengths
+        )
+        return places
 
 
 def ranked(
@@ -183,7 +186,8 @@ def _material(
     for start in range(0, len(collected), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(collected)))
         query, at = np.nonzero(there[rows])
-        places = Places(query, collected.items[rows][query, at], collected.scores[:, rows][:, query, at])
+        items = collected.items[rows][query, at].astype(np.int64)
+        places = Places(query, items, collected.scores[:, rows][:, query, at])
         ranks = ranks_of(places, places, num_candidates)
         features.append(table(places, ranks, queries.of_users(rows), facts, repeats=repeats))
         base.append(weights @ places.scores)
@@ -206,8 +210,9 @@ def _steepness(material: _Material, chosen: npt.NDArray[np.bool_]) -> float:
     """Return the factor of the sum under which it foretells best which of two candidates is relevant."""
     gaps = [np.zeros(0)]
     for start, stop in zip(material.starts[:-1], material.starts[1:], strict=True):
-        base, label = (part[start:stop][chosen[start:stop]] for part in (material.base, material.label > 0))
-        gaps.append((base[label][:, None] - base[~label][None, :]).ravel())
+        used = chosen[start:stop]
+        base, right = material.base[start:stop][used], material.label[start:stop][used] > 0
+        gaps.append((base[right][:, None] - base[~right][None, :]).ravel())
     gap = np.concatenate(gaps)
     return min(STEEPNESS, key=lambda factor: float(np.logaddexp(0.0, -factor * gap).sum()))
 

@@ -68,6 +68,7 @@ def test_it_is_taken_where_the_settings_say_so():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_same_seed_gives_the_same_trees_on_any_number_of_threads(threads, monkeypatch):
     monkeypatch.setattr(learning_to_rank, "TREES", 5)
+    monkeypatch.setattr(learning_to_rank, "FOLDS", 2)
     windows = [one_or_the_other(size=40)]
     one, other = (learnt(windows, seed=3, threads=t, always=True)[1] for t in (1, threads))
     saved = [mix.trees.split("parameters:")[0] for mix in (one, other)]
