@@ -20,6 +20,7 @@ from shelfspace.evaluation.measure import Scorer, measure
 from shelfspace.evaluation.models import Model, Told, fit_all
 from shelfspace.evaluation.slices import item_slices
 from shelfspace.evaluation.weighing import Weights
+from shelfspace.features import Facts
 from shelfspace.linear.content import ContentKNN
 from shelfspace.linear.popularity import Popularity
 from shelfspace.linear.retriever import Retriever, Scores
@@ -51,7 +52,9 @@ def decided(
         mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
         for mode, block in blocks.items()
     }
-    return chosen, _measured(plan, models, shop, tests, chosen, told)
+    gate = _measured(plan, models, shop, tests, chosen, told)
+    blend = {mode: mix.to_json() for mode, mix in chosen.mixes.items()}
+    return chosen, replace(gate, metrics=gate.metrics | {"blend": blend})
 
 
 def validated(
@@ -79,8 +82,7 @@ def validated(
         max_trials=training.max_trials,
         max_cases=training.tune_cases,
         max_events=training.tune_events,
-        num_candidates=plan.mixing.num_candidates,
-        mixed=plan.mixing.models or None,
+        mixing=plan.mixing,
         tune_weights=training.tune_weights,
         seed=training.seed,
         checkpoint=checkpoint,
@@ -157,7 +159,7 @@ def _measured(
 ) -> Gate:
     fit = tests["new"].fit
     fitted = fit_all(models, chosen.settings, fit, shop.catalogue, told=told)
-    blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates)
+    blend = choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates, Facts.of(fit, shop.catalogue))
     measured = {}
     for mode, cases in tests.items():
         scorers: dict[str, Scorer] = {"default": partial(_blended, blend, mode)}

@@ -3,15 +3,17 @@
 RUN/current            names N, replaced atomically
 RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
                        blend.json  linear.npz  history.npz  index/  encoders/NAME/*.onnx  model.safetensors
+                       ranker/facts.npz  ranker/MODE.txt (LightGBM's own text)
 """
 
+import hashlib
 import json
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -21,18 +23,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shelfspace.blend import Blend
-from shelfspace.config import build, settings_of
+from shelfspace.blend import Blend, Mode, Own, Ranker
+from shelfspace.config import build, extra, settings_of
 from shelfspace.encode.learnt import Learnt
-from shelfspace.errors import InputError, SpaceError
+from shelfspace.errors import InputError, MissingExtraError, SpaceError
+from shelfspace.features import Facts
 from shelfspace.index import Index, open_index
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.retriever import Retriever
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
+from shelfspace.slicing import Slice
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: a blend may have weights of slices, and rankers."""
+
+READABLE = (1, 2)
 
 T = TypeVar("T")
 
@@ -111,7 +118,7 @@ class Holding:
 
 def _write(space: Holding, folder: Path) -> None:
     catalogue, history, blend = space.catalogue, space.history, space.blend
-    used = {n: part for n, part in blend.retrievers.items() if _kept(n, part, blend)}
+    used = {n: p for n, p in blend.retrievers.items() if n in blend.used or isinstance(p, Learnt)}
     about = {
         "format_version": FORMAT_VERSION,
         "kinds": dict(space.kinds),
@@ -139,8 +146,13 @@ def _write(space: Holding, folder: Path) -> None:
     mix = {
         "retrievers": parts,
         "scales": {n: blend.scales[n] for n in used},
-        "weights": {mode: {n: w for n, w in ws.items() if n in used} for mode, ws in blend.weights.items()},
+        "weights": {mode: _of(used, ws) for mode, ws in blend.weights.items()},
         "num_candidates": blend.num_candidates,
+        "slices": {
+            mode: [{**asdict(own.slice), "weights": _of(used, own.weights)} for own in owns]
+            for mode, owns in blend.slices.items()
+        },
+        "rankers": {mode: _digest(ranker.trees) for mode, ranker in blend.rankers.items()},
     }
     _replace(folder / "blend.json", json.dumps(mix, indent=1))
     learnt = {f"{name}/{key}": a for name, part in used.items() for key, a in part.arrays().items()}
@@ -150,6 +162,11 @@ def _write(space: Holding, folder: Path) -> None:
             (folder / "encoders" / name).mkdir(parents=True)
             for file, data in part.files().items():
                 (folder / "encoders" / name / file).write_bytes(data)
+    if blend.rankers:
+        (folder / "ranker").mkdir()
+    for mode, ranker in blend.rankers.items():
+        np.savez(folder / "ranker" / "facts.npz", values=ranker.facts.values)
+        (folder / "ranker" / f"{mode}.txt").write_bytes(ranker.trees.encode())
     (folder / "index").mkdir()
     space.index.save(folder / "index")
 
@@ -159,10 +176,11 @@ _HISTORY = ("indptr", "item", "time", "weight", "kind", "basket")
 
 def _read(folder: Path) -> dict[str, Any]:
     about = _load(folder / "space.json", lambda p: json.loads(p.read_text("utf-8")))
-    if about.get("format_version") != FORMAT_VERSION:
+    if about.get("format_version") not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise SpaceError(
             f"{folder / 'space.json'} is of format {about.get('format_version')}; this version of shelfspace reads "
-            f"format {FORMAT_VERSION}: train the run again"
+            f"formats {known}: train the run again"
         )
     items = _load(folder / "items.parquet", pq.read_table)
     users = _load(folder / "ids.parquet", pq.read_table)
@@ -195,6 +213,8 @@ def _read(folder: Path) -> dict[str, Any]:
             scales=mix["scales"],
             weights=mix["weights"],
             num_candidates=mix["num_candidates"],
+            slices={mode: list(map(_own, owns)) for mode, owns in mix.get("slices", {}).items()},
+            rankers=_rankers(folder / "ranker", mix),
         )
     for name, part in blend.retrievers.items():
         if isinstance(part, Learnt):
@@ -214,9 +234,44 @@ def _read(folder: Path) -> dict[str, Any]:
     }
 
 
-def _kept(name: str, part: Retriever, blend: Blend) -> bool:
-    """Whether a model is written: it answers, or it made the vectors and encodes what is new."""
-    return isinstance(part, Learnt) or any(weights.get(name, 0) > 0 for weights in blend.weights.values())
+def _of(used: Mapping[str, Retriever], weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: weight for name, weight in weights.items() if name in used}
+
+
+def _own(saved: Mapping[str, Any]) -> Own:
+    return Own(Slice(saved["by"], saved["low"], saved["high"]), saved["weights"])
+
+
+def _rankers(folder: Path, mix: Mapping[str, Any]) -> dict[Mode, Ranker]:
+    """Read the trees that answer instead of a sum.
+
+    Raises:
+        MissingExtraError: there are some, and LightGBM is not installed.
+    """
+    digests = mix.get("rankers", {})
+    if not digests:
+        return {}
+    ranking = extra("shelfspace.ranker", "lightgbm", "'shelfspace[rank]'")
+    facts = Facts(_load(folder / "facts.npz", _arrays)["values"])
+
+    def read(mode: Mode, path: Path) -> Ranker:
+        trees = path.read_bytes().decode()
+        if _digest(trees) != digests[mode]:  # LightGBM must not see it: it may end the process
+            raise ValueError("it is not what was written")
+        ranker: Ranker = ranking.Ranker(
+            mix["weights"][mode],
+            facts,
+            trees,
+            repeats=mode == "any",
+            num_candidates=mix["num_candidates"],
+        )
+        return ranker
+
+    return {mode: _load(folder / f"{mode}.txt", partial(read, mode)) for mode in digests}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file(folder: Path, name: str) -> bytes:
@@ -261,6 +316,8 @@ def _reading(path: Path) -> Iterator[None]:
         pa.ArrowException,
     ) as problem:
         raise SpaceError(f"{path} is damaged: {problem}") from None
+    except (SpaceError, MissingExtraError):
+        raise
     except InputError as problem:
         raise SpaceError(f"{path}: {problem}") from None
 

@@ -21,6 +21,7 @@ from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.gate import Gate
 from shelfspace.evaluation.models import Model, Told, fit_all
 from shelfspace.evaluation.report import Neighbours, write_report
+from shelfspace.features import Facts
 from shelfspace.index import open_index
 from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import ItemVectors
@@ -205,7 +206,9 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
         vectors=vectors,
         blocks=blocks,
         index=index,
-        blend=choosing.blend_of(fitted, chosen.mixes, plan.mixing.num_candidates),
+        blend=choosing.blend_of(
+            fitted, chosen.mixes, plan.mixing.num_candidates, Facts.of(history, shop.catalogue)
+        ),
         address=plan.indexing.use,
     )
 

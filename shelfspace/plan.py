@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from shelfspace import config as settings
 from shelfspace.encode.neighbours import LearntKNN
 from shelfspace.errors import ConfigError, did_you_mean
+from shelfspace.evaluation.blending import Mixing
 from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.models import LinearModel, models_of
@@ -48,14 +49,6 @@ class Training(Optimisation):
     anonymous: float = 1.0
     log: list[str] = field(default_factory=list)
     seed: int = 0
-
-
-@dataclass(kw_only=True)
-class Mixing:
-    """`[blend]`: which models may enter it (all, where empty), and how many candidates each names."""
-
-    models: list[str] = field(default_factory=list)
-    num_candidates: int = 100
 
 
 @dataclass(kw_only=True)

@@ -63,7 +63,7 @@ def test_a_damaged_file_is_named(run: Path, name: str, harm: str):
 def test_another_format_is_said(run: Path):
     file = run / "spaces" / "1" / "space.json"
     file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"format_version": 99}), "utf-8")
-    with pytest.raises(SpaceError, match=r"of format 99; this version of shelfspace reads format 1"):
+    with pytest.raises(SpaceError, match=r"of format 99; this version of shelfspace reads formats 1 and 2"):
         ss.open(run)
 
 

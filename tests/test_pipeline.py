@@ -136,6 +136,19 @@ def test_evaluate_measures_a_run_under_another_protocol(small_run: Path, tmp_pat
         ss.evaluate(tmp_path / "nowhere")
 
 
+def test_a_ranker_answers_where_the_settings_say_so(small_shop: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    space = ss.train(small_shop, sets=["recipe.use=quick", "blend.use=lambdarank"], out=run)
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    assert {mix["use"] for mix in metrics["blend"].values()} == {"lambdarank"}
+    assert [one["name"] for one in metrics["blend"]["new"]["tried"]][-1] == "lambdarank"
+    assert "trees (LambdaRank)" in (run / "card.md").read_text("utf-8")
+    assert "held against the sum" in (run / "report.html").read_text("utf-8")
+    assert set(space.blend.rankers) == {"new", "any"}
+    for hit in space.recommend("user-7", k=5, why=True):
+        assert sum(part.amount for part in hit.why) == pytest.approx(hit.score, rel=1e-4)
+
+
 def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(
     small_shop: Path, small_run: Path, tmp_path: Path
 ):
@@ -160,6 +173,9 @@ def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(
         ({"linear": {"ease": "no"}}, ConfigError, "false to leave it out"),
         ({"evaluation": {"protocol": "tme"}}, ConfigError, "did you mean 'time'"),
         ({"evaluation": {"metric": "auc"}}, ConfigError, "metric"),
+        ({"blend": {"standard_errors": -1.0}}, ConfigError, "0 or more"),
+        ({"blend": {"use": "lambda"}}, ConfigError, "lambdarank"),
+        ({"blend": {"slice": "auto"}}, ConfigError, "did you mean 'slices'"),
         ({"index": {"use": "hsnw"}}, ConfigError, "did you mean 'hnsw'"),
         ({"blend": {"models": ["itemknn"]}}, ConfigError, "did you mean 'item_knn'"),
     ],

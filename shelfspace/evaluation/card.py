@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shelfspace.blend import Mode
 from shelfspace.evaluation.choosing import Chosen
+from shelfspace.evaluation.mixing import Mix
+
+MODES: dict[Mode, str] = {"new": "items new to the user", "any": "any item, repeats included"}
 
 
 def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int], chosen: Chosen) -> None:
@@ -36,9 +40,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         ]
     lines += ["", "## The blend", ""]
     for mode, mix in chosen.mixes.items():
-        what = {"new": "items new to the user", "any": "any item, repeats included"}[mode]
-        used = ", ".join(f"{name} {weight:g}" for name, weight in mix.weights.items() if weight > 0)
-        lines.append(f"- for {what}: {used} (validation {headline} {mix.ndcg:.4f})")
+        lines += _mix(MODES[mode], mix, headline)
     lines += [
         "",
         "## Mind",
@@ -51,6 +53,23 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         "",
     ]
     path.write_text("\n".join(lines), "utf-8")
+
+
+def _mix(what: str, mix: Mix, headline: str) -> list[str]:
+    """What answers in one mode: the weights, those of slices, the ranker, and what was tried and left."""
+    if mix.trees is not None:
+        names = ", ".join(mix.weights)
+        return [f"- for {what}: trees (LambdaRank) over {names} (validation {headline} {mix.ndcg:.4f})"]
+    lines = [f"- for {what}: {_weights(mix.weights)} (validation {headline} {mix.ndcg:.4f})"]
+    lines += [f"  - {own.slice.name}: {_weights(own.weights)}" for own in mix.slices]
+    left = [f"{t.name} {t.gain:+.4f} ± {t.error:.4f}" for t in mix.tried if not t.kept]
+    if left:
+        lines.append(f"  - not better by more than chance, so not used: {'; '.join(left)}")
+    return lines
+
+
+def _weights(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight > 0)
 
 
 def _number(value: float | None) -> str:

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from shelfspace.blend import Blend, Mode
+from shelfspace.blend import Blend, Mode, Ranker
+from shelfspace.config import extra
+from shelfspace.evaluation.blending import Mixing, blended
 from shelfspace.evaluation.measure import Scorer, measure
-from shelfspace.evaluation.mixing import Mix, choose_weights
+from shelfspace.evaluation.mixing import Mix
 from shelfspace.evaluation.models import Asked, Model, Told, fit_all
 from shelfspace.evaluation.search import Search, Settings, Trial
 from shelfspace.evaluation.weighing import Weights, cutoff, reweighted, search_weights, weight_space
+from shelfspace.features import Facts
 from shelfspace.linear.repeat import Repeat
 from shelfspace.linear.retriever import Retriever
 from shelfspace.shop.cases import Cases
@@ -42,7 +45,7 @@ class Chosen:
     @property
     def used(self) -> set[str]:
         """The models that answer: those with a weight in some mode."""
-        return {name for mix in self.mixes.values() for name, weight in mix.weights.items() if weight > 0}
+        return {name for mix in self.mixes.values() for name in mix.used}
 
 
 def choose(
@@ -58,8 +61,7 @@ def choose(
     max_trials: int = 40,
     max_cases: int = 2000,
     max_events: int = 2_000_000,
-    num_candidates: int = 100,
-    mixed: Sequence[str] | None = None,
+    mixing: Mixing | None = None,
     tune_weights: bool = True,
     seed: int = 0,
     checkpoint: Path | None = None,
@@ -85,8 +87,7 @@ def choose(
         max_trials: for each model.
         max_cases: cases scored in a trial.
         max_events: events fitted in a trial.
-        num_candidates: of the blend.
-        mixed: the models that may enter the blend; all where None.
+        mixing: how the models are put together; the defaults where None.
         tune_weights: choose what events count for; else it is what `weights` says.
         seed: of every draw.
         checkpoint: a folder; a search that is finished is written there, and not made again when it is found there.
@@ -130,34 +131,49 @@ def choose(
         searches[model.name], settings[model.name] = found, found.best
     if told is not None:
         told("weighing the blend", len(models), len(models))
-    entering = [model for model in models if mixed is None or model.name in mixed]
-    fitted = fit_all(entering, settings, validation["new"][0].fit, catalogue)
-    k, mixes = cutoff(metric), dict[Mode, Mix]()
-    for mode, windows in validation.items():
-        mixes[mode] = choose_weights(
-            [(windows[0], fitted)],  # fitting every model once more costs more than a second window brings
-            k=k,
-            num_candidates=num_candidates,
-            max_cases=max_cases,
-            scales=mixes["new"].scales if "new" in mixes else None,
-            seed=seed,
-        )
+    mixing = mixing or Mixing()
+    entering = [model for model in models if not mixing.models or model.name in mixing.models]
+    # fitting every model once more costs more than a second window brings to the weights; a ranker needs it
+    pasts = [cases.fit for cases in validation["new"][: mixing.num_windows]]
+    fitted = [fit_all(entering, settings, past, catalogue) for past in pasts]
+    mixes = blended(validation, fitted, catalogue, mixing, k=cutoff(metric), max_cases=max_cases, seed=seed)
     value = math.nan
     if valued:
-        blend = blend_of(fitted, mixes, num_candidates)
+        facts = Facts.of(validation["new"][0].fit, catalogue)
+        blend = blend_of(fitted[0], mixes, mixing.num_candidates, facts)
         sample = validation["new"][0].sample(max_cases, seed=seed)
         scorers: dict[str, Scorer] = {"": lambda queries, allowed: blend.scores(queries, allowed, "new")}
-        value = measure(sample, scorers, ks=(k,))[""].mean(metric)
+        value = measure(sample, scorers, ks=(cutoff(metric),))[""].mean(metric)
     return Chosen(weights, settings, mixes, searches, value)
 
 
-def blend_of(fitted: Mapping[str, Retriever], mixes: Mapping[Mode, Mix], num_candidates: int) -> Blend:
-    """Put the fitted models together under the weights chosen; a mode that has none takes those of the other."""
+def blend_of(
+    fitted: Mapping[str, Retriever],
+    mixes: Mapping[Mode, Mix],
+    num_candidates: int,
+    facts: Facts | None = None,
+) -> Blend:
+    """Put the fitted models together as was chosen; a mode that has no weights takes those of the other.
+
+    Args:
+        fitted: the models.
+        mixes: what was chosen for each mode.
+        num_candidates: how many candidates each model names.
+        facts: what the past that the models were fitted on says of the items; a ranker needs them.
+    """
     weights = {mode: mix.weights for mode, mix in mixes.items()}
-    if "any" not in weights:
-        weights["any"] = weights["new"]
+    slices = {mode: mix.slices for mode, mix in mixes.items()}
+    weights.setdefault("any", weights["new"])
+    slices.setdefault("any", slices["new"])
     names = [n for n in mixes["new"].weights if n in fitted]
-    return Blend({n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates)
+    rankers: dict[Mode, Ranker] = {}
+    for mode, mix in mixes.items():
+        if mix.trees is not None and facts is not None:
+            ranking = extra("shelfspace.ranker", "lightgbm", "'shelfspace[rank]'")
+            rankers[mode] = ranking.Ranker(
+                mix.weights, facts, mix.trees, repeats=mode == "any", num_candidates=num_candidates
+            )
+    return Blend({n: fitted[n] for n in names}, mixes["new"].scales, weights, num_candidates, slices, rankers)
 
 
 def _kept(checkpoint: Path | None, name: str, search: Callable[[], Search[Any]]) -> Search[Any]:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from shelfspace import plots
 from shelfspace.evaluation import report_plots
+from shelfspace.evaluation.card import MODES
 from shelfspace.evaluation.metrics import METRICS, parse
 
 MEANINGS = {
@@ -83,6 +84,7 @@ def write_report(
         headline=headline,
         model=model,
         protocols=[_protocol(metrics, name, model, headline, k) for name in metrics["protocols"]],
+        blend={MODES[mode]: mix for mode, mix in metrics.get("blend", {}).items()},
         searches=[_search(name, found, headline) for name, found in (searches or {}).items()],
         neighbours=neighbours,
         map=_map(vectors, labels, seed) if vectors is not None and len(vectors) > 2 else None,

@@ -13,6 +13,7 @@ from shelfspace.evaluation.measure import PerUser
 from shelfspace.evaluation.metrics import Values
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.history import History
+from shelfspace.slicing import BY_LENGTH
 
 Mask = npt.NDArray[np.bool_]
 
@@ -53,13 +54,7 @@ def user_slices(queries: History) -> dict[str, Mask]:
 
 def length_slices(lengths: npt.NDArray[np.integer]) -> dict[str, Mask]:
     """Return the same for lengths of histories, [B]."""
-    edges = {
-        "cold users": (0, 0),
-        "history 1–4": (1, 4),
-        "history 5–19": (5, 19),
-        "history 20+": (20, np.inf),
-    }
-    return {name: (lengths >= low) & (lengths <= high) for name, (low, high) in edges.items()}
+    return {part.name: part.has(lengths) for part in BY_LENGTH}
 
 
 def sliced(cases: Cases, results: Mapping[str, PerUser]) -> dict[str, Slice]:

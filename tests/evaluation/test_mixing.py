@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from shelfspace.evaluation.mixing import choose_weights
+from shelfspace.evaluation.collecting import collect
+from shelfspace.evaluation.metrics import evaluate
+from shelfspace.evaluation.mixing import choose_weights, difference, mix_of
 from shelfspace.shop.cases import cases_of
 from shelfspace.shop.history import History
 
@@ -77,3 +79,56 @@ def test_the_same_seed_gives_the_same_weights(problem):
     assert choose_weights([(block, models)], max_cases=30, seed=3) == choose_weights(
         [(block, models)], max_cases=30, seed=3
     )
+
+
+def test_a_model_must_be_worth_its_standard_errors(problem):
+    """Of each mix, any model left out is missed by more than so many standard errors; 0 believes any gain."""
+    block, models = problem
+    collected = collect([(block, models)])
+    sizes = []
+    for standard_errors in (0.0, 1.0, 3.0, 100.0):
+        mix = mix_of(collected, standard_errors=standard_errors)
+        weights = np.array([mix.weights[name] for name in collected.names])
+        sizes.append(int((weights > 0).sum()))
+        values = collected.ndcg(collected.weighed(weights), 10)
+        for r in np.flatnonzero(weights) if standard_errors and sizes[-1] > 1 else ():
+            without = np.where(np.arange(len(weights)) == r, 0.0, weights)
+            loss, error = difference(values, collected.ndcg(collected.weighed(without), 10))
+            assert loss > standard_errors * error
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 1, "nothing is a hundred standard errors better"
+    assert sizes[0] > 1
+
+
+def test_a_useless_copy_of_a_model_does_not_enter(problem):
+    block, models = problem
+    noisy = models["left"].table + np.random.default_rng(5).normal(0, 1e-3, models["left"].table.shape)
+    copies = models | {"copy": Known(noisy.astype(np.float32))}
+    mix = choose_weights([(block, copies)], k=10)
+    assert min(mix.weights["left"], mix.weights["copy"]) == 0.0
+
+
+def test_ndcg_is_that_of_the_gate(problem):
+    block, models = problem
+    collected = collect([(block, models)], num_candidates=20)
+    total = collected.weighed(np.array([0.5, 1.5, 0.1]))
+    full = np.full(block.relevant.shape, -np.inf, np.float32)
+    case, place = np.nonzero(collected.items >= 0)
+    full[case, collected.items[case, place]] = total[case, place]
+    np.testing.assert_allclose(
+        collected.ndcg(total, 10), evaluate(full, block.relevant, ks=[10])["ndcg@10"], rtol=1e-6
+    )
+    some = collected.take([1, 4, 7])
+    np.testing.assert_array_equal(some.ndcg(total[[1, 4, 7]], 10), collected.ndcg(total, 10)[[1, 4, 7]])
+    assert len(some.queries[0]) == 3
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 9])
+def test_the_difference_and_its_error(size):
+    one, other = np.random.default_rng(0).random((2, size))
+    mean, error = difference(one, other)
+    if size < 2:
+        assert error == np.inf
+    else:
+        assert mean == pytest.approx(one.mean() - other.mean())
+        assert error == pytest.approx(np.std(one - other, ddof=1) / size**0.5)
