@@ -89,7 +89,8 @@ class Learner:
         keep_freed_memory()
         torch.manual_seed(self.seed)
         events = np.bincount(history.item, minlength=len(catalogue))
-        made = made_of(self.plan, self._records(history, catalogue, events), catalogue.known_at(history.now))
+        records, known = self._records(history, catalogue, events), catalogue.known_at(history.now)
+        made = made_of(self.plan, records, known, history)
         if told is not None:
             told(f"learning from {', '.join(made.readers['item'])}", 0, 1)
         if start is not None:
