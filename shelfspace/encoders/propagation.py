@@ -86,7 +86,9 @@ class _Sum(torch.autograd.Function):
     """Sums over neighbours both ways as embedding bags: a tenth of the time of a sparse matrix's own gradient."""
 
     @staticmethod
-    def forward(ctx: Any, vectors: Tensor, index: Tensor, ends: Tensor, back: Tensor, back_ends: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, vectors: Tensor, index: Tensor, ends: Tensor, back: Tensor, back_ends: Tensor
+    ) -> Tensor:
         ctx.save_for_backward(back, back_ends)
         return _bags(vectors, index, ends)
 
@@ -165,7 +167,9 @@ class Propagation(nn.Module):
             return edges
         mask = torch.rand(len(edges.item)) >= self.drop_edges
         if self.drop_nodes:
-            users, items = (torch.rand(len(d)) >= self.drop_nodes for d in (edges.user_degree(), edges.item_degree()))
+            users, items = (
+                torch.rand(len(d)) >= self.drop_nodes for d in (edges.user_degree(), edges.item_degree())
+            )
             mask &= torch.repeat_interleave(users, edges.user_degree()) & items[edges.item]
         return edges.keep(mask)
 

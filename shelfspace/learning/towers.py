@@ -72,7 +72,10 @@ class Made:
 
 
 def made_of(
-    plan: LearningPlan, records: Mapping[str, Records], known: npt.NDArray[np.bool_], past: History | None = None
+    plan: LearningPlan,
+    records: Mapping[str, Records],
+    known: npt.NDArray[np.bool_],
+    past: History | None = None,
 ) -> Made:
     """Build the towers; a field that no item has is left out, and the graph where the plan or the past has none.
 

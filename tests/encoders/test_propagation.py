@@ -40,7 +40,10 @@ def propagated(dense, items, layers):
     for _ in range(layers):
         layer = weight.T @ (weight @ layer)
         found.append(layer)
-    means = [np.mean([l[i] for l in (found if dense[:, i].any() else found[:1])], axis=0) for i in range(len(layer))]
+    means = [
+        np.mean([one[i] for one in (found if dense[:, i].any() else found[:1])], axis=0)
+        for i in range(len(layer))
+    ]
     return torch.from_numpy(np.stack(means))
 
 
@@ -128,7 +131,9 @@ def test_the_noise_itself_has_no_gradient():
     torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("changes", [{"drop_edges": 0.4}, {"drop_nodes": 0.4}, {"drop_edges": 0.3, "drop_nodes": 0.2}])
+@pytest.mark.parametrize(
+    "changes", [{"drop_edges": 0.4}, {"drop_nodes": 0.4}, {"drop_edges": 0.3, "drop_nodes": 0.2}]
+)
 def test_a_view_is_normalised_by_the_degrees_of_what_is_left(changes):
     torch.manual_seed(2)
     part = module(layers=2, **changes).train()

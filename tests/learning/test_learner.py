@@ -322,7 +322,9 @@ def test_a_killed_training_ends_as_one_that_was_not(graph, tmp_path):
     whole, curve = learner(loop=given, graph=graph).learn(history(), catalogue())
     with pytest.raises(KeyboardInterrupt):
         learner(loop=given, graph=graph).learn(history(), catalogue(), file=tmp_path / "file", told=told)
-    again, found = learner(loop=given, graph=graph).learn(history(), catalogue(), file=tmp_path / "file", resume=True)
+    again, found = learner(loop=given, graph=graph).learn(
+        history(), catalogue(), file=tmp_path / "file", resume=True
+    )
     np.testing.assert_array_equal(again.vectors, whole.vectors)
     np.testing.assert_array_equal(again.encode(history()), whole.encode(history()))
     assert [e["loss"] for e in found] == [e["loss"] for e in curve]
