@@ -19,7 +19,7 @@ from shelfspace.training.optimisation import Optimisation
 if TYPE_CHECKING:
     from shelfspace.learning.settings import LearningPlan
 
-LEARNING = ("model", "encoders", "fusion", "user", "profile", "pairs", "objectives", "negatives")
+LEARNING = ("model", "encoders", "fusion", "user", "profile", "graph", "pairs", "objectives", "negatives")
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
 

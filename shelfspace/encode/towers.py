@@ -40,7 +40,10 @@ class Towers:
     profiles: Mapping[str, Field] = field(default_factory=dict)
 
     def items(self, records: Records) -> Floats:
-        """Return item vectors, float32 [N, D], of listings: known ones, or such as no one has seen."""
+        """Return item vectors, float32 [N, D], of listings: known ones, or such as no one has seen.
+
+        Of a run with a `[graph]` they are those of listings that nobody took yet; what was taken has its saved vector.
+        """
         fields = {name: reader.read(records) for name, reader in self.readers["item"].items()}
 
         def asked(rows: slice) -> dict[str, npt.NDArray[Any]]:

@@ -95,8 +95,8 @@ class Learner:
         keep_freed_memory()
         torch.manual_seed(self.seed)
         events = np.bincount(history.item, minlength=len(catalogue))
-        records = self._records(history, catalogue, events)
-        made = made_of(self.plan, records, catalogue.known_at(history.now), self.about.num_kinds)
+        records, known = self._records(history, catalogue, events), catalogue.known_at(history.now)
+        made = made_of(self.plan, records, known, history, num_kinds=self.about.num_kinds)
         if told is not None:
             told(f"learning from {', '.join(made.readers['item'])}", 0, 1)
         begin_from_factors(made, self.plan, history, seed=self.seed)

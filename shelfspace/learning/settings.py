@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scipy import sparse
+
 from shelfspace.config import Table, build, checked, refuse_unknown, settings_of
 from shelfspace.encoders.encoder import Encoder
 from shelfspace.encoders.fusion import FUSIONS
 from shelfspace.encoders.history import HISTORIES
 from shelfspace.encoders.names import ENCODERS
+from shelfspace.encoders.propagation import Propagation
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.pasts import Age
 from shelfspace.objectives.names import OBJECTIVES
@@ -95,6 +98,7 @@ class LearningPlan:
     pairs: dict[str, Table]
     negatives: Table
     optimisation: Optimisation = field(default_factory=Optimisation)
+    graph: Table | None = None
 
     @classmethod
     def of(cls, table: Mapping[str, Any], optimisation: Optimisation) -> "LearningPlan | None":
@@ -121,6 +125,7 @@ class LearningPlan:
             pairs=pairs,
             negatives={"use": "in_batch", **table.get("negatives", {})},
             optimisation=optimisation,
+            graph=_graph(table.get("graph", False)),
         )
         if not plan.encoders:
             raise ConfigError("[encoders] is empty: name what an item is known by, such as [encoders.title]")
@@ -128,6 +133,11 @@ class LearningPlan:
             raise ConfigError("[user] length = 0 needs a [profile.*]: nothing else says who a user is")
         if optimisation.chunk_size and any(aim.perturb for aim, _ in objectives):
             raise ConfigError("[[objectives]] perturb looks at whole batches: leave training.chunk_size at 0")
+        if plan.graph is not None and optimisation.chunk_size:
+            raise ConfigError(
+                f"[training] chunk_size = {optimisation.chunk_size} saves nothing with a [graph]: every chunk would "
+                "encode the whole catalogue. Set it to 0"
+            )
         plan.parts()
         plan.check_histories()
         return plan
@@ -138,6 +148,8 @@ class LearningPlan:
         build(FUSIONS, self.fusion, len(self.encoders), dim, path="fusion")
         build(HISTORIES, self.history, dim, path="user")
         build(NEGATIVES, self.negatives, path="negatives")
+        if self.graph is not None:
+            Propagation(sparse.csr_array((0, 0)), **self.graph)
         for name, section in self.pairs.items():
             build(PAIR_SOURCES, section, path=f"pairs.{name}")
         for _, section in self.objectives:
@@ -186,6 +198,7 @@ class LearningPlan:
             "pairs": self.pairs,
             "negatives": self.negatives,
             "training": settings_of(self.optimisation),
+            "graph": self.graph,
         }
 
 
@@ -202,6 +215,14 @@ def _encoders(sections: Mapping[str, Any], path: str) -> dict[str, Encoder]:
             )
         found[name] = build(ENCODERS, {"use": name, **section}, path=f"{path}.{name}")
     return found
+
+
+def _graph(section: Any) -> Table | None:
+    if section is False:
+        return None
+    if not isinstance(section, Mapping):
+        raise ConfigError(f"graph = {section!r}: write a section [graph], or false to leave it out")
+    return checked(Propagation, section, "graph")
 
 
 def _aim(number: int, given: Any, pairs: Mapping[str, Table]) -> tuple[Aim, Table]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save
+from scipy import sparse
 from torch import Tensor
 
 from shelfspace.config import build
@@ -14,6 +15,7 @@ from shelfspace.encode.towers import Towers
 from shelfspace.encoders.encoder import Encoder
 from shelfspace.encoders.fusion import FUSIONS
 from shelfspace.encoders.history import HISTORIES
+from shelfspace.encoders.propagation import Propagation
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Field, Records
 from shelfspace.inputs.pasts import recent
@@ -22,6 +24,7 @@ from shelfspace.learning.settings import LearningPlan, Pasts
 from shelfspace.model.export import export
 from shelfspace.model.model import Model, Past, UserTower
 from shelfspace.model.tower import Tower
+from shelfspace.pairs.events import event_weights
 from shelfspace.shop.history import History
 
 BLOCK = 4096
@@ -68,9 +71,16 @@ class Made:
 
 
 def made_of(
-    plan: LearningPlan, records: Mapping[str, Records], known: npt.NDArray[np.bool_], num_kinds: int = 1
+    plan: LearningPlan,
+    records: Mapping[str, Records],
+    known: npt.NDArray[np.bool_],
+    past: History | None = None,
+    *,
+    num_kinds: int = 1,
 ) -> Made:
-    """Build the towers; a field that no item has is left out; events are of `num_kinds` kinds.
+    """Build the towers; a field that no item has is left out, and the graph where the plan or the past has none.
+
+    Events are of `num_kinds` kinds.
 
     Raises:
         JobError: no field is left.
@@ -82,8 +92,16 @@ def made_of(
         everyone = np.ones(len(records["user"].num_events), bool)
         profile, user_readers, profiles = _tower(plan, plan.profile, records["user"], everyone)
     history = build(HISTORIES, plan.history, dim, num_kinds, path="user") if plan.pasts.length else None
-    model = Model(item, UserTower(history, profile, dim), unit=plan.shape.unit)
+    graph = None
+    if plan.graph is not None and past is not None:
+        graph = Propagation(_taken(past), **plan.graph)
+    model = Model(item, UserTower(history, profile, dim), unit=plan.shape.unit, graph=graph)
     return Made(model, {"item": item_readers, "user": user_readers}, profiles, plan.pasts)
+
+
+def _taken(past: History) -> sparse.csr_array:
+    """Return who took what, [U, N]: of the events that pairs are made of, nothing after `past.now`."""
+    return past.keep(event_weights(past, power=0.0, half_life=np.inf) > 0).matrix()
 
 
 def _tower(

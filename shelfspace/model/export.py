@@ -77,6 +77,9 @@ def export(model: Model) -> dict[str, bytes]:
     Inputs are named: `present` bool [B, F]; for each field `NAME.index` and `NAME.weight` [B, L], or `NAME.values`
     [B, K]; for users also `items` [B, T, D], `age`, `mask` and `kind` [B, T], and `known` [B]. The output is `vectors`
     [B, D]. What a graph does not use is not among its inputs. Some seconds a tower.
+
+    Where the model propagates over who took what, `item.onnx` gives the vector before that, as a listing has it that
+    nobody took yet. For such items it equals `model.all_items()`; for others, serving looks up the saved vectors.
     """
     model = model.eval()
     batch, length = 3, 5

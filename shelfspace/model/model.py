@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shelfspace.encoders.fusion import Mean
+from shelfspace.encoders.propagation import Propagation
 from shelfspace.encoders.transformer import Transformer
 from shelfspace.model.tower import Tower
 
@@ -109,15 +110,23 @@ class Model(nn.Module):
         item: the item tower.
         user: the user tower.
         unit: vectors are of unit length, so that their inner product is the cosine.
+        graph: passes the item tower's vectors over who took what; None: they are the items' vectors as they are.
     """
 
-    def __init__(self, item: Tower, user: UserTower, *, unit: bool = True) -> None:
+    def __init__(
+        self, item: Tower, user: UserTower, *, unit: bool = True, graph: Propagation | None = None
+    ) -> None:
         super().__init__()
-        self.item, self.user, self.unit = item, user, unit
+        self.item, self.user, self.unit, self.graph = item, user, unit, graph
 
     def items(self, rows: Tensor) -> Tensor:
-        """Return item vectors, float [b, D], for rows int64 [b]."""
-        return self.scaled(self.item(rows))
+        """Return item vectors, float [b, D], for rows int64 [b]; in training each call is another view of them.
+
+        With a graph the whole catalogue is encoded and propagated, whatever is asked for.
+        """
+        if self.graph is None:
+            return self.scaled(self.item(rows))
+        return self.scaled(self.graph(self.item(self._every()))[rows])
 
     def users(self, past: Past | Packed, vectors: Tensor, place: Tensor) -> Tensor:
         """Return user vectors, float [B, D]; `vectors[place]` are those of `past.item`."""
@@ -132,7 +141,12 @@ class Model(nn.Module):
         was = self.training
         self.eval()
         with torch.no_grad():
-            rows = torch.arange(len(self.item.present))
-            blocks = [self.items(rows[start : start + size]) for start in range(0, len(rows), size)]
+            rows = self._every()
+            blocks = [self.item(rows[start : start + size]) for start in range(0, len(rows), size)]
+            vectors = torch.cat(blocks) if blocks else torch.zeros((0, self.item.embedding_dim))
+            vectors = self.scaled(vectors if self.graph is None else self.graph(vectors))
         self.train(was)
-        return torch.cat(blocks) if blocks else torch.zeros((0, self.item.embedding_dim))
+        return vectors
+
+    def _every(self) -> Tensor:
+        return torch.arange(len(self.item.present))

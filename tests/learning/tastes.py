@@ -131,7 +131,7 @@ def made(**changes: Any) -> Made:
     """Towers that have learnt nothing, in evaluation."""
     some = plan(**changes)
     given = records() if some.profile else {"item": records()["item"]}
-    towers = made_of(some, given, np.ones(NUM_ITEMS, bool))
+    towers = made_of(some, given, np.ones(NUM_ITEMS, bool), history())
     towers.model.eval()
     return towers
 
@@ -160,7 +160,7 @@ class Loop:
         some = learner(seed=seed, **changes)
         torch.manual_seed(seed)
         given = records() if some.plan.profile else {"item": records()["item"]}
-        self.made = made_of(some.plan, given, np.ones(NUM_ITEMS, bool))
+        self.made = made_of(some.plan, given, np.ones(NUM_ITEMS, bool), history())
         self.model = self.made.model
         self.terms = some._terms(history(), catalogue())
         self.optimisation, self.seed = some.plan.optimisation, seed

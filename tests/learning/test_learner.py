@@ -74,7 +74,9 @@ def random_shop(num_users=40):
     return History.of(user, item, time, basket=user, num_users=num_users, num_items=NUM_ITEMS, now=9.0)
 
 
-@pytest.mark.parametrize("recipe", ["two_tower", "feature_towers", "cooccurrence", "shop", "cold_start"])
+@pytest.mark.parametrize(
+    "recipe", ["two_tower", "feature_towers", "cooccurrence", "graph", "shop", "cold_start"]
+)
 def test_a_recipe_learns_a_tiny_shop_by_heart(recipe):
     """Of 40 users with 5 of 56 items each at random, the best item is one of theirs for at least 19 of 20.
 
@@ -227,6 +229,20 @@ ODD = {
 
 
 @pytest.mark.parametrize("kind", ODD)
+def test_odd_histories_are_propagated_over(kind):
+    past, pairs = ODD[kind]
+    views = {"use": "infonce", "pairs": "two_views", "weight": 0.1}
+    learnt = learn_from(
+        past,
+        objectives=[{"use": "infonce", "pairs": pairs}, views],
+        graph={"drop_edges": 0.3, "drop_nodes": 0.3, "noise": 0.1},
+        loop={"epochs": 2, "epoch_steps": 2, "precision": "bfloat16" if kind == "one event" else "float32"},
+    )
+    assert np.isfinite(learnt.vectors).all()
+    assert np.isfinite(learnt.score(past)).all()
+
+
+@pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("use", ["infonce", "bpr", "alignment_uniformity"])
 @pytest.mark.parametrize("age", ["steps", "days"])
 def test_odd_histories_are_learnt_from(kind, use, age):
@@ -296,16 +312,19 @@ def test_a_checkpoint_of_other_settings_is_refused_by_name(changes, tmp_path):
         learner(loop=loop, **changes).learn(history(), catalogue(), file=tmp_path / "file", resume=True)
 
 
-def test_a_killed_training_ends_as_one_that_was_not(tmp_path):
+@pytest.mark.parametrize("graph", [False, {"drop_edges": 0.2, "drop_nodes": 0.1, "noise": 0.1}])
+def test_a_killed_training_ends_as_one_that_was_not(graph, tmp_path):
     def told(_, step, __):
         if step == 6:
             raise KeyboardInterrupt
 
     given = {"epochs": 2, "epoch_steps": 5, "checkpoint_seconds": 0.0, "ema": 0.5}
-    whole, curve = learner(loop=given).learn(history(), catalogue())
+    whole, curve = learner(loop=given, graph=graph).learn(history(), catalogue())
     with pytest.raises(KeyboardInterrupt):
-        learner(loop=given).learn(history(), catalogue(), file=tmp_path / "file", told=told)
-    again, found = learner(loop=given).learn(history(), catalogue(), file=tmp_path / "file", resume=True)
+        learner(loop=given, graph=graph).learn(history(), catalogue(), file=tmp_path / "file", told=told)
+    again, found = learner(loop=given, graph=graph).learn(
+        history(), catalogue(), file=tmp_path / "file", resume=True
+    )
     np.testing.assert_array_equal(again.vectors, whole.vectors)
     np.testing.assert_array_equal(again.encode(history()), whole.encode(history()))
     assert [e["loss"] for e in found] == [e["loss"] for e in curve]

@@ -48,6 +48,9 @@ def test_a_run_without_objectives_learns_nothing():
         ),
         ({"objectives": [{"use": "infonce", "weight": "much"}]}, r"weight = 'much'"),
         ({"pairs": {"window": {"reach": "far"}}}, r"\[pairs\.window\] .*reach"),
+        ({"graph": {"layer": 2}}, r"\[graph\] has no setting 'layer'; did you mean 'layers'"),
+        ({"graph": {"drop_edges": 1.5}}, r"drop_edges = 1\.5"),
+        ({"graph": True}, r"graph = True: write a section \[graph\]"),
         ({"negatives": {"use": "unifrm"}}, r"did you mean 'uniform'"),
         ({"negatives": {"use": "uniform", "num_negatives": -1}}, r"num_negatives = -1"),
     ],
@@ -64,6 +67,17 @@ def test_a_field_set_to_false_is_left_out():
         "brand",
         "price",
     }
+
+
+def test_a_graph_is_there_where_it_is_asked_for():
+    assert of().graph is None
+    assert of(graph=False).graph is None
+    assert of(graph={"layers": 3}).graph == {"layers": 3}
+
+
+def test_chunks_are_refused_where_each_would_encode_the_whole_catalogue():
+    with pytest.raises(ConfigError, match=r"chunk_size = 64 .*\[graph\].*Set it to 0"):
+        LearningPlan.of({**TABLE, "graph": {}}, Optimisation(chunk_size=64))
 
 
 def test_a_source_of_pairs_may_have_a_name_of_its_own():
@@ -96,6 +110,7 @@ def test_settings_survive_a_file():
         {"objectives": [{"use": "infonce", "pairs": "next_item", "weight": 2.0}]},
         {"pairs": {"next_item": {"max_gap": 1.0}}},
         {"negatives": {"use": "in_batch"}},
+        {"graph": {}},
         {"loop": {"clip": 2.0}},
     ],
 )

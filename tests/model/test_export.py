@@ -119,3 +119,14 @@ def test_a_graph_asks_for_no_more_than_it_uses(both):
         n: ["values"] if n in ("price", "价格") else ["index", "weight"] for n in towers.model.item.names
     }
     assert {i.name for i in item.get_inputs()} == {"present", *(f"{n}.{p}" for n in parts for p in parts[n])}
+
+
+def test_over_a_graph_the_exported_items_are_those_that_nobody_took():
+    """Behaviour is not in a listing: a new one has no edges, and all others have saved vectors."""
+    towers = made(encoders={"ids": {}, "category": {"use": "attributes"}}, profile={}, graph={"layers": 2})
+    saved, found = towers.model.all_items().numpy(), towers.exported()[0].items(records()["item"])
+    taken = np.isin(np.arange(len(saved)), history().item)
+    np.testing.assert_allclose(found[~taken], saved[~taken], **CLOSE)
+    assert np.abs(found[taken] - saved[taken]).max() > 0.05
+    towers.model.graph = None
+    np.testing.assert_allclose(found, towers.model.all_items().numpy(), **CLOSE)

@@ -54,6 +54,38 @@ def test_all_items_are_the_same_in_blocks_and_leave_the_mode_as_it_was(size, tra
 
 
 @pytest.mark.parametrize("unit", [True, False])
+def test_over_a_graph_items_are_what_it_makes_of_the_whole_catalogue(unit):
+    model = made(model={"embedding_dim": 16, "unit": unit}, graph={"layers": 2, "noise": 0.5}).model
+    with torch.no_grad():
+        alone = model.item(torch.arange(NUM_ITEMS))
+        expected = model.scaled(model.graph(alone))
+        torch.testing.assert_close(model.items(torch.tensor([5, 0, 5])), expected[[5, 0, 5]])
+    for size in (7, 8192):
+        torch.testing.assert_close(model.train().all_items(size), expected)
+    assert not expected[-1].any()
+    new = ~np.isin(np.arange(NUM_ITEMS), history().item)
+    torch.testing.assert_close(expected[new], model.scaled(alone)[new])
+
+
+def test_in_training_each_call_is_another_view_of_the_same_items():
+    fields = {"encoders": {"ids": {}}, "profile": {}}
+    for graph in ({"noise": 0.1}, {"drop_edges": 0.5}, {"drop_nodes": 0.5}):
+        model = made(graph=graph, **fields).model.train()
+        one, other = (model.items(torch.arange(20)).detach() for _ in range(2))
+        assert not torch.equal(one, other)
+
+
+def test_the_gradient_reaches_the_items_that_were_taken_with_those_asked_for():
+    model = made(graph={"layers": 1}, encoders={"ids": {}}, profile={}).model
+    model.items(torch.tensor([3])).square().sum().backward()
+    model.items(torch.tensor([3]))[0, 0].backward()
+    taken = history().matrix()
+    near = (taken.T @ taken).toarray()[3] > 0
+    moved = model.item.encoder("ids").table.weight.grad.any(dim=1).numpy()
+    np.testing.assert_array_equal(moved[:NUM_ITEMS], near)
+
+
+@pytest.mark.parametrize("unit", [True, False])
 def test_a_user_is_what_is_known_of_them(unit):
     towers = made(model={"embedding_dim": 16, "unit": unit})
     some = past([1, 2, 3])
