@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from shelfspace import config as settings
 from shelfspace.blend import Blend, Mode
+from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import ConfigError
 from shelfspace.evaluation import choosing, weighing
@@ -34,7 +35,7 @@ SEARCH_SHARE = 0.5
 """The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
 
 TRAININGS = 3
-"""How often towers are trained: for validation, for test, and on everything."""
+"""How often what is trained is trained: for validation, for test, and on everything."""
 
 
 def decided(
@@ -53,8 +54,7 @@ def decided(
         _weights(shop, training.anonymous),
         num_named(shop),
         metric=plan.evaluation.metric,
-        budget_seconds=budget
-        * max(0.05, SEARCH_SHARE - (TRAININGS * share if plan.learning is not None else 0)),
+        budget_seconds=budget * max(0.05, SEARCH_SHARE - TRAININGS * share * _trained(plan)),
         training_seconds=budget * share,
         max_trials=training.max_trials,
         max_cases=training.tune_cases,
@@ -82,7 +82,7 @@ def models_of(
     same_shop: bool = False,
     out: Path | None = None,
 ) -> list[Model]:
-    """Return the run's models: the linear ones, and the towers where any are to be learnt.
+    """Return the run's models: the linear ones, the towers where any are to be learnt, the autoencoder if any.
 
     Args:
         plan: the settings.
@@ -93,16 +93,19 @@ def models_of(
         out: the run folder, for what `training.log` names.
 
     Raises:
-        MissingExtraError: towers are to be learnt and torch is not installed.
-        ConfigError: there is a run to start from, and nothing to be trained.
+        MissingExtraError: something is to be learnt and torch is not installed.
+        ConfigError: there is a run to start from, and nothing to be trained; a column that the autoencoder is to
+            foretell is missing.
+        DataError: such a column has nothing to foretell.
         SpaceError: that run is missing or damaged, or nothing in it was trained.
     """
+    models: list[Model] = [*plan.models, *_autoencoder(plan, shop, told, out)]
     if plan.learning is None:
         if start is not None:
             raise ConfigError(
                 "there is a run to start from, but nothing to train: the recipe has no [[objectives]]"
             )
-        return list(plan.models)
+        return models
     begun = None
     if start is not None:
         begun = settings.extra("shelfspace.learning.start", "torch", "shelfspace[train]").Start.of_run(
@@ -113,12 +116,34 @@ def models_of(
         plan.learning, shop, seed=plan.training.seed, told=told, start=begun, logs=plan.training.log, out=out
     )
     if plan.neighbours is None:
-        return [*plan.models, towers]
+        return [*models, towers]
     near = settings.extra("shelfspace.learning.neighbours", "torch", "shelfspace[train]")
     neighbours = near.NeighboursModel(towers, plan.neighbours)
     if plan.training.watch == neighbours.name:
         towers.watched = neighbours.over
-    return [*plan.models, towers, neighbours]
+    return [*models, towers, neighbours]
+
+
+def _autoencoder(plan: Plan, shop: Shop, told: Told | None, out: Path | None) -> list[Model]:
+    if plan.autoencoder is None:
+        return []
+    learning = settings.extra("shelfspace.learning.autoencoder", "torch", "shelfspace[train]")
+    return [
+        learning.autoencoder_model(
+            plan.autoencoder,
+            shop,
+            section=plan.table["autoencoder"],
+            seed=plan.training.seed,
+            told=told,
+            logs=plan.training.log,
+            out=out,
+        )
+    ]
+
+
+def _trained(plan: Plan) -> int:
+    """Return how many of the models share the time for training."""
+    return (plan.learning is not None) + (plan.autoencoder is not None)
 
 
 def _measured(
@@ -147,7 +172,7 @@ def _measured(
                 progress=partial(told, f"measuring, {cases.protocol}") if told is not None else None,
             ),
         )
-    return judge(
+    gate = judge(
         measured,
         users=shop.users,
         baselines=plan.evaluation.baselines,
@@ -157,6 +182,10 @@ def _measured(
         vectors=_vectors_of(fitted),
         seed=plan.training.seed,
     )
+    foretold = {name: part.foretold for name, part in fitted.items() if isinstance(part, Autoencoded)}
+    if any(foretold.values()):
+        gate.metrics["foretold"] = foretold
+    return gate
 
 
 def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np.bool_]) -> Scores:
@@ -172,10 +201,12 @@ def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Le
 
 
 def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
-    learnt = [part.vectors for part in fitted.values() if isinstance(part, Learnt)]
-    return next(
-        iter(learnt + [part.vectors for part in fitted.values() if isinstance(part, ItemVectors)]), None
-    )
+    for kind in (Learnt, ItemVectors, Autoencoded):
+        for part in fitted.values():
+            if isinstance(part, kind):
+                vectors: npt.NDArray[np.float32] = part.vectors
+                return vectors
+    return None
 
 
 def num_named(shop: Shop) -> int:

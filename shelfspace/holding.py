@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from shelfspace.blend import Blend
 from shelfspace.config import build, settings_of
+from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import InputError, SpaceError
 from shelfspace.index import Index, open_index
@@ -215,8 +216,10 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _kept(name: str, part: Retriever, blend: Blend) -> bool:
-    """Whether a model is written: it answers, or it made the vectors and encodes what is new."""
-    return isinstance(part, Learnt) or any(weights.get(name, 0) > 0 for weights in blend.weights.values())
+    """Whether a model is written: it answers, or it encodes what is new and foretells what else is asked of it."""
+    return isinstance(part, Learnt | Autoencoded) or any(
+        weights.get(name, 0) > 0 for weights in blend.weights.values()
+    )
 
 
 def _file(folder: Path, name: str) -> bytes:

@@ -39,6 +39,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         what = {"new": "items new to the user", "any": "any item, repeats included"}[mode]
         used = ", ".join(f"{name} {weight:g}" for name, weight in mix.weights.items() if weight > 0)
         lines.append(f"- for {what}: {used} (validation {headline} {mix.ndcg:.4f})")
+    lines += _foretold(metrics.get("foretold", {}))
     lines += [
         "",
         "## Mind",
@@ -51,6 +52,26 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         "",
     ]
     path.write_text("\n".join(lines), "utf-8")
+
+
+def _foretold(models: Mapping[str, Any]) -> list[str]:
+    """Say what else was foretold, of users that it was not learnt from."""
+    lines = [
+        "",
+        "## Foretold of users",
+        "",
+        "Of users it was not learnt from, beside the plainest guess.",
+    ] * any(models.values())
+    for name, heads in models.items():
+        for head, found in heads.items():
+            for part in ("validation", "test"):
+                figures = found[part]
+                said = ", ".join(
+                    f"{figure.replace('_', ' ')} {value if isinstance(value, int | str) else _number(value)}"
+                    for figure, value in figures.items()
+                )
+                lines += ["", f"- {name}, {head} of `{found['of']}`, {part}: {said}"]
+    return lines
 
 
 def _number(value: float | None) -> str:

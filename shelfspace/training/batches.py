@@ -64,6 +64,10 @@ class Term:
     num_named: int
     propensity: Propensity | None = None
 
+    def __len__(self) -> int:
+        """Return how many positives there are; that many draws are an epoch."""
+        return len(self.mix)
+
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw pairs and put the batch together. O(B T + M log M)."""
         source, pairs = self.mix.draw(rng, size)
