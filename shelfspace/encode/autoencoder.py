@@ -93,28 +93,45 @@ class Autoencoded:
     Args:
         task: what it was trained for.
         history_half_life: the age at which a past item counts half, in the history's days or steps; needs no refit.
+        trend: a score gains (recent share / longer share)^trend, where times are dates; needs no refit.
 
     Cost: E H and B (widths of neighbouring layers) multiplications, 2 B M D operations.
 
     Source: Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering".
     """
 
-    REFIT_FREE = frozenset({"history_half_life"})
+    REFIT_FREE = frozenset({"history_half_life", "trend"})
 
     task: Literal["classify", "reconstruct"] = "classify"
     history_half_life: Annotated[float, Range(0.3, 3000, log=True)] = np.inf
+    trend: Annotated[float, Range(0.0, 1.5)] = 0.0
     items: Rows = field(init=False, repr=False)
     taken: Floats = field(init=False, repr=False)
     layers: Layers = field(init=False, repr=False)
+    rising: Floats = field(init=False, repr=False)
     heads: Heads = field(init=False, repr=False, default_factory=Heads)
     foretold: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def take(
-        self, layers: Layers, items: npt.ArrayLike, taken: npt.ArrayLike, heads: Heads | None = None
+        self,
+        layers: Layers,
+        items: npt.ArrayLike,
+        taken: npt.ArrayLike,
+        rising: npt.ArrayLike | None = None,
+        heads: Heads | None = None,
     ) -> Self:
-        """Take the network, the items modelled [M], how often each item was taken [N], and what else is foretold."""
+        """Take what was learnt.
+
+        Args:
+            layers: the network.
+            items: int [M], the items modelled.
+            taken: [N], how often each item was taken.
+            rising: [N], log(recent share / longer share) of each; None: nothing rises.
+            heads: what else is foretold.
+        """
         self.layers, self.items = layers, np.asarray(items, np.int32)
         self.taken = np.asarray(taken, np.float32)
+        self.rising = np.zeros_like(self.taken) if rising is None else np.asarray(rising, np.float32)
         self.heads = Heads() if heads is None else heads
         return self
 
@@ -143,6 +160,8 @@ class Autoencoded:
             scores = np.zeros((len(queries), len(self.taken)), np.float32)
             scores[:, self.items] = known
         scores[np.diff(rows.indptr) == 0] = self.taken / max(float(self.taken.sum()), 1e-30)
+        if self.trend:
+            scores *= np.exp(np.float32(self.trend) * self.rising)
         return scores
 
     def predict(self, queries: History) -> dict[str, npt.NDArray[np.generic]]:
@@ -181,14 +200,17 @@ class Autoencoded:
 
     def arrays(self) -> Arrays:
         """Return the network, the items it models, how often each is taken, and the heads."""
-        return {**self.layers.arrays(), "items": self.items, "taken": self.taken, **self.heads.arrays()}
+        return {**self.layers.arrays(), **self._plain(), **self.heads.arrays()}
 
     def restore(self, arrays: Arrays) -> Self:
         """Take what `arrays` gave."""
         of_heads = {name: a for name, a in arrays.items() if name.startswith("head/")}
-        items, taken = arrays["items"], arrays["taken"]
-        layers = {n: a for n, a in arrays.items() if n not in of_heads and n not in ("items", "taken")}
-        return self.take(Layers.of(layers), items, taken, Heads.of(of_heads))
+        plain = {name: arrays[name] for name in ("items", "taken", "rising")}
+        layers = {n: a for n, a in arrays.items() if n not in of_heads and n not in plain}
+        return self.take(Layers.of(layers), **plain, heads=Heads.of(of_heads))
+
+    def _plain(self) -> Arrays:
+        return {"items": self.items, "taken": self.taken, "rising": self.rising}
 
     def _rows(self, queries: History) -> sparse.csr_array:
         return unit(self._weighed(queries))

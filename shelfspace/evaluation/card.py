@@ -56,22 +56,26 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
 
 def _foretold(models: Mapping[str, Any]) -> list[str]:
     """Say what else was foretold, of users that it was not learnt from."""
+    if not any(models.values()):
+        return []
     lines = [
         "",
         "## Foretold of users",
         "",
         "Of users it was not learnt from, beside the plainest guess.",
-    ] * any(models.values())
+        "",
+    ]
     for name, heads in models.items():
         for head, found in heads.items():
             for part in ("validation", "test"):
-                figures = found[part]
-                said = ", ".join(
-                    f"{figure.replace('_', ' ')} {value if isinstance(value, int | str) else _number(value)}"
-                    for figure, value in figures.items()
-                )
-                lines += ["", f"- {name}, {head} of `{found['of']}`, {part}: {said}"]
+                figures = {key.replace("_", " "): value for key, value in found[part].items()}
+                said = ", ".join(f"{key} {_said(value)}" for key, value in figures.items())
+                lines.append(f"- {name}, {head} of `{found['of']}`, {part}: {said}")
     return lines
+
+
+def _said(value: float | str | None) -> str:
+    return str(value) if isinstance(value, int | str) else _number(value)
 
 
 def _number(value: float | None) -> str:

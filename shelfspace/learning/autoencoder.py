@@ -26,9 +26,10 @@ from shelfspace.learning.heads import Targets, heads_of
 from shelfspace.learning.rows import RowLoss, RowTerm
 from shelfspace.learning.trained import profiles
 from shelfspace.linear.counts import Rows, item_degree, most_taken
+from shelfspace.linear.trending import rising
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.catalogue import Catalogue
-from shelfspace.shop.history import History
+from shelfspace.shop.history import Clock, History
 from shelfspace.shop.shop import Shop
 from shelfspace.training.fit import fit
 from shelfspace.training.heap import give_back_memory, keep_freed_memory
@@ -36,8 +37,14 @@ from shelfspace.training.logs import LOGS, Log
 from shelfspace.training.optimisation import Optimisation
 from shelfspace.training.terms import Direct, Trains
 
-HALF_LIVES = (math.inf, 300.0, 100.0, 30.0, 10.0, 3.0)
-"""Half-lives of the history that are tried on what was trained."""
+TRIED = {
+    "history_half_life": (math.inf, 300.0, 100.0, 30.0, 10.0, 3.0),
+    "trend": (0.0, 0.3, 0.6, 0.9, 1.2),
+}
+"""What is tried on what was trained, one after the other."""
+
+RECENT, LONGER = 9.0, 100.0
+"""Half-lives in days of the shares that tell what is rising."""
 
 
 @dataclass
@@ -103,13 +110,13 @@ class AutoencoderModel:
             latent_dim=plan.latent_dim,
             dropout=plan.dropout,
         )
-        terms = self._terms(history, items)
+        terms, trend = self._terms(history, items), rising(history, RECENT, LONGER)
         if plan.task == "classify":
             model.start_at(torch.from_numpy(degree[items] / degree[items].sum()))
 
         def answering(trained: Autoencoder) -> Autoencoded:
-            part = Autoencoded(task=plan.task, history_half_life=plan.history_half_life)
-            return part.take(layers_of(trained), items, degree, heads_of(terms))
+            part = Autoencoded(task=plan.task, history_half_life=plan.history_half_life, trend=plan.trend)
+            return part.take(layers_of(trained), items, degree, trend, heads_of(terms))
 
         progress = fit(
             model,
@@ -131,7 +138,7 @@ class AutoencoderModel:
         return part, progress.curve
 
     def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
-        """Train on the first window's past until its cases are answered no better; choose the half-life on the result.
+        """Train on the first window's past until its cases are answered no better; choose `TRIED` on the result.
 
         Where early stopping is off (`patience = 0`) all epochs are trained.
         """
@@ -150,19 +157,23 @@ class AutoencoderModel:
         )
         values = [entry["value"] for entry in curve]
         epochs = int(np.argmax(values)) + 1 if early else self.plan.epochs
-        start = {"history_half_life": self.plan.history_half_life}
-        trials = [Trial({"epochs": n + 1, **start}, v, 0.0) for n, v in enumerate(values) if early]
-        tried = (self.plan.history_half_life,) if self._fixed(cases) else HALF_LIVES
-        for half_life in tried:
-            part.history_half_life = half_life
-            trials.append(Trial({"epochs": epochs, "history_half_life": half_life}, value(part), 0.0))
-        best = max(trials[-len(tried) :], key=lambda trial: trial.value)
+        chosen: Settings = {"epochs": epochs, **{name: getattr(self.plan, name) for name in TRIED}}
+        trials = [Trial({**chosen, "epochs": n + 1}, v, 0.0) for n, v in enumerate(values) if early]
+        for name in TRIED:
+            tried = self._tried(name, cases.fit.clock)
+            for each in tried:
+                setattr(part, name, each)
+                trials.append(Trial({**chosen, name: each}, value(part), 0.0))
+            best = max(trials[-len(tried) :], key=lambda trial: trial.value)
+            chosen = best.settings
+            setattr(part, name, chosen[name])
         self.kept[history.num_events, history.now, epochs] = part
         return Search(best.settings, best.value, tuple(trials))
 
-    def _fixed(self, cases: Cases) -> bool:
-        """Whether the half-life of the history is not to be chosen: the file says it, or there are no times."""
-        return "history_half_life" in self.section or cases.fit.clock == "none"
+    def _tried(self, name: str, clock: Clock) -> tuple[float, ...]:
+        """Return the values to try of a setting that needs no training: one, where the file or the clock fixes it."""
+        fixed = name in self.section or clock == "none" or (name == "trend" and clock != "calendar")
+        return (getattr(self.plan, name),) if fixed else TRIED[name]
 
     def _terms(self, history: History, items: Rows) -> list[Trains]:
         plan = self.plan
@@ -190,8 +201,8 @@ class ToTrain:
     def fit(self, history: History, catalogue: Catalogue) -> Autoencoded:
         """Train, or give back what was trained on this past for so long."""
         part = self.model.learnt_on(history, self.settings)
-        chosen = self.settings.get("history_half_life")
-        part.history_half_life = self.model.plan.history_half_life if chosen is None else float(chosen)
+        for name in TRIED:
+            setattr(part, name, self.settings.get(name, getattr(self.model.plan, name)))
         return part
 
 

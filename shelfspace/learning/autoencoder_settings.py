@@ -26,6 +26,7 @@ class AutoencoderPlan:
         zeros: what an item that was not taken counts for in `reconstruct`.
         fit_half_life: the age at which an event counts half in training, in days or steps.
         history_half_life: the same when asked; chosen on validation where it is not given.
+        trend: how much a score gains with what is rising; chosen on validation where it is not given.
         max_items: only the most taken items are modelled; the others score 0.
         label: a column of users: a class of each, foretold from the same vector.
         label_weight: what that counts for beside the rows.
@@ -49,6 +50,7 @@ class AutoencoderPlan:
     zeros: float = 0.1
     fit_half_life: float = math.inf
     history_half_life: float = math.inf
+    trend: float = 0.0
     max_items: int = 50_000
     label: str = ""
     label_weight: float = 0.1
@@ -66,7 +68,7 @@ class AutoencoderPlan:
         for name in ("hidden", "decoder"):
             if any(width < 1 for width in getattr(self, name)):
                 raise ConfigError(f"[autoencoder] {name} = {getattr(self, name)}: a width must be at least 1")
-        for name in ("beta", "anneal_steps", "zeros", "label_weight", "regress_weight", "patience"):
+        for name in ("beta", "anneal_steps", "zeros", "trend", "label_weight", "regress_weight", "patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"[autoencoder] {name} = {getattr(self, name)} must be a number from 0")
         for name in ("fit_half_life", "history_half_life", "learning_rate"):
