@@ -38,8 +38,8 @@ from shelfspace.training.optimisation import Optimisation
 from shelfspace.training.terms import Direct, Trains
 
 TRIED = {
-    "history_half_life": (math.inf, 300.0, 100.0, 30.0, 10.0, 3.0),
-    "trend": (0.0, 0.3, 0.6, 0.9, 1.2),
+    "history_half_life": (math.inf, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0),
+    "trend": (0.0, 0.3, 0.6, 0.9, 1.2, 1.5),
 }
 """What is tried on what was trained, one after the other."""
 

@@ -72,7 +72,7 @@ def labels_of(users: pa.Table | None, name: str) -> tuple[npt.NDArray[np.int64],
         raise DataError(f"[autoencoder] label = {name!r}: users have several values there; a label is one")
     classes, code = np.unique(texts, return_inverse=True)
     if len(classes) < 2:
-        said = f"is {classes[0]!r} for every user" if len(classes) else "is empty for every user"
+        said = f"is {str(classes[0])!r} for every user" if len(classes) else "is empty for every user"
         raise DataError(f"[autoencoder] label = {name!r}: the column {said}; there is nothing to tell apart")
     found = np.full(users.num_rows if users is not None else 0, -1, np.int64)
     found[row] = code
@@ -91,7 +91,7 @@ def values_of(users: pa.Table | None, name: str) -> Floats:
         texts = [None if value is None or not str(value).strip() else value for value in column.to_pylist()]
         column = pa.chunked_array([pa.array(texts, column.type)])
     found = numbers_of(column, name)
-    found[~np.isfinite(found)] = np.nan
+    found = np.where(np.isfinite(found), found, np.nan)
     _varied(found, name)
     return found
 
