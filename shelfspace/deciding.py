@@ -201,12 +201,10 @@ def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Le
 
 
 def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
-    for kind in (Learnt, ItemVectors, Autoencoded):
-        for part in fitted.values():
-            if isinstance(part, kind):
-                vectors: npt.NDArray[np.float32] = part.vectors
-                return vectors
-    return None
+    learnt = [part.vectors for part in fitted.values() if isinstance(part, Learnt)]
+    factorised = [part.vectors for part in fitted.values() if isinstance(part, ItemVectors)]
+    rebuilding = [part.vectors for part in fitted.values() if isinstance(part, Autoencoded)]
+    return next(iter(learnt + factorised + rebuilding), None)
 
 
 def num_named(shop: Shop) -> int:

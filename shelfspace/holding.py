@@ -182,8 +182,9 @@ def _read(folder: Path) -> dict[str, Any]:
             duplicates=items["duplicates"].to_numpy(),
         )
     with _reading(folder / "history.npz"):
+        events: dict[str, Any] = {name: columns[name] for name in _HISTORY}
         history = History(
-            **{name: columns[name] for name in _HISTORY},
+            **events,
             num_items=about["num_items"],
             clock=about["clock"],
             now=about["now"],

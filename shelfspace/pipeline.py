@@ -216,13 +216,21 @@ def _vectors(
 ) -> tuple[npt.NDArray[np.float32], dict[str, int]]:
     """Return the space's vectors and their blocks: of towers, else factorised by name, else what rebuilds rows."""
     factorised = [part for part in fitted.values() if isinstance(part, ItemVectors)]
-    for name, kind in {"learnt": Learnt, "autoencoder": Autoencoded}.items():
-        for part in fitted.values():
-            if isinstance(part, kind) and (kind is Learnt or not factorised):
-                unit = part.vectors / np.maximum(np.linalg.norm(part.vectors, axis=1, keepdims=True), 1e-12)
-                return unit.astype(np.float32), {name: unit.shape[1]}
+    for part in fitted.values():
+        if isinstance(part, Learnt):
+            return _unit(part.vectors), {"learnt": part.vectors.shape[1]}
+    for part in fitted.values():
+        if isinstance(part, Autoencoded) and not factorised:
+            return _unit(part.vectors), {"autoencoder": part.vectors.shape[1]}
     space = factorised[0] if factorised else ItemVectors().learn(history, shop.catalogue)
     return space.vectors, space.blocks
+
+
+def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    unit: npt.NDArray[np.float32] = vectors / np.maximum(
+        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
+    )
+    return unit.astype(np.float32)
 
 
 def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:

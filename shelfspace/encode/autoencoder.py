@@ -148,7 +148,8 @@ class Autoencoded:
 
     def knows(self, queries: History) -> npt.NDArray[np.bool_]:
         """Return of which users anything is known, bool [B]: who took an item that is modelled."""
-        return np.diff(self._weighed(queries).indptr) > 0
+        known: npt.NDArray[np.bool_] = np.diff(self._weighed(queries).indptr) > 0
+        return known
 
     def score(self, queries: History) -> Scores:
         """Return float32 [B, N]."""

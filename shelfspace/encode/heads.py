@@ -27,7 +27,7 @@ class LabelHead:
         """Return float32 [B, C]; the shares of the classes for a user of whom nothing is known."""
         logits = latent @ self.weight + self.offset
         logits -= logits.max(axis=1, keepdims=True)
-        chance = np.exp(logits)
+        chance: Floats = np.exp(logits)
         chance /= chance.sum(axis=1, keepdims=True)
         chance[~known] = self.shares
         return chance
@@ -104,7 +104,7 @@ class Heads:
                 shares.astype(np.float32),
             )
         if "head/number/weight" in arrays:
-            offset, mean, deviation, log = arrays["head/number/scale"].astype(np.float64).tolist()
-            weight = arrays["head/number/weight"].astype(np.float32)
-            number = NumberHead(weight, offset, mean, deviation, bool(log))
+            start, mean, deviation, log = arrays["head/number/scale"].astype(np.float64).tolist()
+            column = arrays["head/number/weight"].astype(np.float32)
+            number = NumberHead(column, start, mean, deviation, bool(log))
         return cls(label, number)

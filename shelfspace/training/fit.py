@@ -74,7 +74,8 @@ def fit(
     optimizer = torch.optim.AdamW(
         weights, lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
     )
-    parts = {"model": model, "objectives": objectives} | ({"target": target} if target is not None else {})
+    parts: dict[str, nn.Module] = {"model": model, "objectives": objectives}
+    parts |= {"target": target} if target is not None else {}
     progress, kept = Progress(), State()
     if resume and file is not None and file.is_file():
         progress, kept = checkpoint.read(file, settings or {}, rng, parts, optimizer)
