@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from shelfspace import config as settings
 from shelfspace.blend import Blend, Mode
+from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import ConfigError
 from shelfspace.evaluation import choosing, weighing
@@ -36,7 +37,7 @@ SEARCH_SHARE = 0.5
 """The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
 
 TRAININGS = 3
-"""How often towers are trained: for validation, for test, and on everything."""
+"""How often what is trained is trained: for validation, for test, and on everything."""
 
 
 def decided(
@@ -94,8 +95,8 @@ def validated(
 def shares(plan: Plan) -> tuple[float, float]:
     """Return the seconds of the budget that are for searches, and for one training of towers."""
     budget = settings.seconds(plan.training.budget, "training.budget")
-    share = plan.training.training_share if plan.learning is not None else 0.0
-    return budget * max(0.05, SEARCH_SHARE - TRAININGS * share), budget * plan.training.training_share
+    share = plan.training.training_share
+    return budget * max(0.05, SEARCH_SHARE - TRAININGS * share * num_trained(plan)), budget * share
 
 
 def models_of(
@@ -108,7 +109,7 @@ def models_of(
     out: Path | None = None,
     logs: Sequence[Log] = (),
 ) -> list[Model]:
-    """Return the run's models: the linear ones, and the towers where any are to be learnt.
+    """Return the run's models: the linear ones, the towers where any are to be learnt, the autoencoder if any.
 
     Args:
         plan: the settings.
@@ -120,16 +121,19 @@ def models_of(
         logs: told each epoch of the towers as well; one that raises ends the training.
 
     Raises:
-        MissingExtraError: towers are to be learnt and torch is not installed.
-        ConfigError: there is a run to start from, and nothing to be trained.
+        MissingExtraError: something is to be learnt and torch is not installed.
+        ConfigError: there is a run to start from, and nothing to be trained; a column that the autoencoder is to
+            foretell is missing.
+        DataError: such a column has nothing to foretell.
         SpaceError: that run is missing or damaged, or nothing in it was trained.
     """
+    models: list[Model] = [*plan.models, *_autoencoder(plan, shop, told, out)]
     if plan.learning is None:
         if start is not None:
             raise ConfigError(
                 "there is a run to start from, but nothing to train: the recipe has no [[objectives]]"
             )
-        return list(plan.models)
+        return models
     begun = None
     if start is not None:
         begun = settings.extra("shelfspace.learning.start", "torch", "shelfspace[train]").Start.of_run(
@@ -141,12 +145,34 @@ def models_of(
     )
     towers.logs = (*towers.logs, *logs)
     if plan.neighbours is None:
-        return [*plan.models, towers]
+        return [*models, towers]
     near = settings.extra("shelfspace.learning.neighbours", "torch", "shelfspace[train]")
     neighbours = near.NeighboursModel(towers, plan.neighbours)
     if plan.training.watch == neighbours.name:
         towers.watched = neighbours.over
-    return [*plan.models, towers, neighbours]
+    return [*models, towers, neighbours]
+
+
+def _autoencoder(plan: Plan, shop: Shop, told: Told | None, out: Path | None) -> list[Model]:
+    if plan.autoencoder is None:
+        return []
+    learning = settings.extra("shelfspace.learning.autoencoder", "torch", "shelfspace[train]")
+    return [
+        learning.autoencoder_model(
+            plan.autoencoder,
+            shop,
+            section=plan.table["autoencoder"],
+            seed=plan.training.seed,
+            told=told,
+            logs=plan.training.log,
+            out=out,
+        )
+    ]
+
+
+def num_trained(plan: Plan) -> int:
+    """Return how many of the models share the time for training."""
+    return (plan.learning is not None) + (plan.autoencoder is not None)
 
 
 def _measured(
@@ -175,7 +201,7 @@ def _measured(
                 progress=partial(told, f"measuring, {cases.protocol}") if told is not None else None,
             ),
         )
-    return judge(
+    gate = judge(
         measured,
         users=shop.users,
         baselines=plan.evaluation.baselines,
@@ -185,6 +211,10 @@ def _measured(
         vectors=_vectors_of(fitted),
         seed=plan.training.seed,
     )
+    foretold = {name: part.foretold for name, part in fitted.items() if isinstance(part, Autoencoded)}
+    if any(foretold.values()):
+        gate.metrics["foretold"] = foretold
+    return gate
 
 
 def _blended(blend: Blend, mode: Mode, queries: History, allowed: npt.NDArray[np.bool_]) -> Scores:
@@ -201,9 +231,9 @@ def _leaks(cases: Cases, fitted: Mapping[str, Retriever], shop: Shop) -> list[Le
 
 def _vectors_of(fitted: Mapping[str, Retriever]) -> npt.NDArray[np.float32] | None:
     learnt = [part.vectors for part in fitted.values() if isinstance(part, Learnt)]
-    return next(
-        iter(learnt + [part.vectors for part in fitted.values() if isinstance(part, ItemVectors)]), None
-    )
+    factorised = [part.vectors for part in fitted.values() if isinstance(part, ItemVectors)]
+    rebuilding = [part.vectors for part in fitted.values() if isinstance(part, Autoencoded)]
+    return next(iter(learnt + factorised + rebuilding), None)
 
 
 def num_named(shop: Shop) -> int:

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from shelfspace.blend import Blend, Mode, Own, Ranker
 from shelfspace.config import build, extra, settings_of
+from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import InputError, MissingExtraError, SpaceError
 from shelfspace.features import Facts
@@ -40,6 +41,9 @@ FORMAT_VERSION = 2
 """2: a blend may have weights of slices, and rankers."""
 
 READABLE = (1, 2)
+
+KEPT = (Learnt, Autoencoded)
+"""Models that are written though they do not answer: they encode what is new and foretell what else is asked."""
 
 T = TypeVar("T")
 
@@ -118,7 +122,7 @@ class Holding:
 
 def _write(space: Holding, folder: Path) -> None:
     catalogue, history, blend = space.catalogue, space.history, space.blend
-    used = {n: p for n, p in blend.retrievers.items() if n in blend.used or isinstance(p, Learnt)}
+    used = {n: p for n, p in blend.retrievers.items() if n in blend.used or isinstance(p, KEPT)}
     about = {
         "format_version": FORMAT_VERSION,
         "kinds": dict(space.kinds),
@@ -199,8 +203,9 @@ def _read(folder: Path) -> dict[str, Any]:
             duplicates=items["duplicates"].to_numpy(),
         )
     with _reading(folder / "history.npz"):
+        events: dict[str, Any] = {name: columns[name] for name in _HISTORY}
         history = History(
-            **{name: columns[name] for name in _HISTORY},
+            **events,
             num_items=about["num_items"],
             clock=about["clock"],
             now=about["now"],

@@ -13,6 +13,7 @@ import tomlkit
 
 from shelfspace import config as settings
 from shelfspace.deciding import decided, models_of, num_named
+from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import ConfigError, GateError, SpaceError
 from shelfspace.evaluation import choosing
@@ -193,7 +194,8 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
     history = chosen.weights.of(shop.history, num_named(shop))
     if history.clock == "calendar":
         history = replace(history, now=float(history.time.max()))
-    used = [m for m in models if m.name in chosen.used or issubclass(m.part, ItemVectors | Learnt)]
+    needed = ItemVectors | Learnt | Autoencoded
+    used = [m for m in models if m.name in chosen.used or issubclass(m.part, needed)]
     fitted = fit_all(used, chosen.settings, history, shop.catalogue, told=told)
     vectors, blocks = _vectors(fitted, history, shop)
     index = open_index(plan.indexing.use, vectors.shape[1])
@@ -216,14 +218,23 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
 def _vectors(
     fitted: Mapping[str, Retriever], history: History, shop: Shop
 ) -> tuple[npt.NDArray[np.float32], dict[str, int]]:
-    """Return the space's vectors and their blocks: what was trained, else what was factorised."""
+    """Return the space's vectors and their blocks: of towers, else factorised by name, else what rebuilds rows."""
+    factorised = [part for part in fitted.values() if isinstance(part, ItemVectors)]
     for part in fitted.values():
         if isinstance(part, Learnt):
-            unit = part.vectors / np.maximum(np.linalg.norm(part.vectors, axis=1, keepdims=True), 1e-12)
-            return unit.astype(np.float32), {"learnt": unit.shape[1]}
-    factorised = [part for part in fitted.values() if isinstance(part, ItemVectors)]
+            return _unit(part.vectors), {"learnt": part.vectors.shape[1]}
+    for part in fitted.values():
+        if isinstance(part, Autoencoded) and not factorised:
+            return _unit(part.vectors), {"autoencoder": part.vectors.shape[1]}
     space = factorised[0] if factorised else ItemVectors().learn(history, shop.catalogue)
     return space.vectors, space.blocks
+
+
+def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    unit: npt.NDArray[np.float32] = vectors / np.maximum(
+        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
+    )
+    return unit.astype(np.float32)
 
 
 def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:

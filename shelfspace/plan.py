@@ -17,6 +17,7 @@ from shelfspace.shop.splits import PROTOCOLS, possible_protocols
 from shelfspace.training.optimisation import Optimisation
 
 if TYPE_CHECKING:
+    from shelfspace.learning.autoencoder_settings import AutoencoderPlan
     from shelfspace.learning.settings import LearningPlan
 
 LEARNING = ("model", "encoders", "fusion", "user", "profile", "graph", "pairs", "objectives", "negatives")
@@ -66,6 +67,7 @@ class Plan:
     models: list[LinearModel]
     learning: "LearningPlan | None"
     neighbours: settings.Table | None
+    autoencoder: "AutoencoderPlan | None"
     evaluation: Evaluation
     training: Training
     mixing: Mixing
@@ -79,7 +81,8 @@ class Plan:
             ConfigError: an unknown section or setting, or a value of the wrong type.
         """
         settings.refuse_unknown(
-            table, [*TABLES, "clean", "recipe", "linear", "learnt_knn", "tune", *LEARNING, *_SECTIONS]
+            table,
+            [*TABLES, "clean", "recipe", "linear", "learnt_knn", "autoencoder", "tune", *LEARNING, *_SECTIONS],
         )
         parts = {
             name: part(**settings.checked(part, table.get(name, {}), name))
@@ -88,7 +91,12 @@ class Plan:
         models = models_of(table.get("linear", {}))
         learning = _learning(table, parts["training"])
         neighbours = _neighbours(table, learning is not None)
-        learnt = {"learnt": learning is not None, "learnt_knn": neighbours is not None}
+        autoencoder = _autoencoder(table, parts["training"])
+        learnt = {
+            "learnt": learning is not None,
+            "learnt_knn": neighbours is not None,
+            "autoencoder": autoencoder is not None,
+        }
         known = [model.name for model in models] + [name for name, is_there in learnt.items() if is_there]
         for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
             settings.refuse_unknown({name: None}, known, "linear")
@@ -109,6 +117,7 @@ class Plan:
             models,
             learning,
             neighbours,
+            autoencoder,
             parts["evaluation"],
             parts["training"],
             parts["blend"],
@@ -123,9 +132,28 @@ def _learning(table: settings.Table, training: Training) -> "LearningPlan | None
     learning = settings.extra(
         "shelfspace.learning.settings", "torch", "'shelfspace[train]' (or train with the recipe linear)"
     )
-    loop = {name: getattr(training, name) for name in settings.settings_of(Optimisation())}
-    plan: LearningPlan = learning.LearningPlan.of(table, Optimisation(**loop))
+    plan: LearningPlan = learning.LearningPlan.of(table, _loop(training))
     return plan
+
+
+def _autoencoder(table: settings.Table, training: Training) -> "AutoencoderPlan | None":
+    """Check `[autoencoder]`; None where the file has none, or `false`."""
+    section = table.get("autoencoder", False)
+    if section is False:
+        return None
+    if not isinstance(section, dict):
+        raise ConfigError(
+            f"autoencoder = {section!r}: write a section [autoencoder], or false to leave it out"
+        )
+    module = settings.extra(
+        "shelfspace.learning.autoencoder", "torch", "'shelfspace[train]' (or leave [autoencoder] out)"
+    )
+    plan: AutoencoderPlan = module.AutoencoderPlan.of(section, _loop(training))
+    return plan
+
+
+def _loop(training: Training) -> Optimisation:
+    return Optimisation(**{name: getattr(training, name) for name in settings.settings_of(Optimisation())})
 
 
 def _neighbours(table: settings.Table, learns: bool) -> settings.Table | None:
@@ -163,6 +191,9 @@ def filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
     if plan.neighbours is not None:
         own = {name: value for name, value in chosen.settings["learnt_knn"].items() if name != "epochs"}
         table["learnt_knn"] = settings.settings_of(LearntKNN(**{**plan.neighbours, **own}))
+    if plan.autoencoder is not None:
+        own = {"patience": 0, **chosen.settings["autoencoder"]}
+        table["autoencoder"] = settings.settings_of(plan.autoencoder) | own
     if "learnt" in chosen.settings:
         epochs = int(chosen.settings["learnt"]["epochs"] or plan.training.epochs)
         table["training"] |= {"epochs": epochs, "patience": 0}

@@ -53,6 +53,7 @@ def checked(table: settings.Table, places: Mapping[str, Place], model: str) -> P
     known = [BLEND, *(m.name for m in plan.models)]
     known += ["learnt"] if plan.learning is not None else []
     known += ["learnt_knn"] if plan.neighbours is not None else []
+    known += ["autoencoder"] if plan.autoencoder is not None else []
     if model not in known:
         raise ConfigError(f"there is no model {model!r}{did_you_mean(model, known)}; known: {known}")
     return plan

@@ -12,7 +12,7 @@ import optuna
 import tomlkit
 
 from shelfspace import config as settings
-from shelfspace.deciding import models_of, shares, validated
+from shelfspace.deciding import models_of, num_trained, shares, validated
 from shelfspace.errors import ConfigError, JobError
 from shelfspace.evaluation.models import Told
 from shelfspace.evaluation.places import Place, places
@@ -168,7 +168,7 @@ def _tried(
 def _share(plan: Plan, looked: Mapping[str, Place], seconds: float) -> str | None:
     """Return the `training.budget` under which a trial takes so long at most; None where it is left as it is."""
     searching, learning = shares(plan)
-    needed = searching + (learning if plan.learning is not None else 0.0)
+    needed = searching + learning * num_trained(plan)
     if needed <= seconds or "training.budget" in looked:
         return None
     return f"{settings.seconds(plan.training.budget, 'training.budget') * seconds / needed:.3g}s"

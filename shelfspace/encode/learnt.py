@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.config import Range
+from shelfspace.encode.sharing import shared_out
 from shelfspace.encode.towers import Towers
 from shelfspace.inputs.fields import Field, arrays_of, field_of
 from shelfspace.linear.retriever import Arrays, Reason, Scores
@@ -89,19 +90,7 @@ class Learnt:
             else np.zeros((0, len(items)))
         )
         lost = np.maximum(cosines[None, :] - left, 0.0)
-        found = []
-        taken = query.item[places]
-        for column, score in enumerate(scores):
-            total = float(lost[:, column].sum())
-            if total <= 0:
-                found.append([Reason(-1, float(score))] if score else [])
-                continue
-            by_item: dict[int, float] = {}
-            for item, part in zip(taken.tolist(), (lost[:, column] / total).tolist(), strict=True):
-                by_item[item] = by_item.get(item, 0.0) + part * float(score)
-            parts = [Reason(item, amount) for item, amount in by_item.items() if amount]
-            found.append(sorted(parts, key=lambda r: -r.amount))
-        return found
+        return shared_out(scores, lost, query.item[places])
 
     def arrays(self) -> Arrays:
         """Return the vectors, the log popularity, and the users' profiles."""

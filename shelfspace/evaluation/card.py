@@ -41,6 +41,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
     lines += ["", "## The blend", ""]
     for mode, mix in chosen.mixes.items():
         lines += _mix(MODES[mode], mix, headline)
+    lines += _foretold(metrics.get("foretold", {}))
     lines += [
         "",
         "## Mind",
@@ -70,6 +71,30 @@ def _mix(what: str, mix: Mix, headline: str) -> list[str]:
 
 def _weights(weights: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight > 0)
+
+
+def _foretold(models: Mapping[str, Any]) -> list[str]:
+    """Say what else was foretold, of users that it was not learnt from."""
+    if not any(models.values()):
+        return []
+    lines = [
+        "",
+        "## Foretold of users",
+        "",
+        "Of users it was not learnt from, beside the plainest guess.",
+        "",
+    ]
+    for name, heads in models.items():
+        for head, found in heads.items():
+            for part in ("validation", "test"):
+                figures = {key.replace("_", " "): value for key, value in found[part].items()}
+                said = ", ".join(f"{key} {_said(value)}" for key, value in figures.items())
+                lines.append(f"- {name}, {head} of `{found['of']}`, {part}: {said}")
+    return lines
+
+
+def _said(value: float | str | None) -> str:
+    return str(value) if isinstance(value, int | str) else _number(value)
 
 
 def _number(value: float | None) -> str:

@@ -31,6 +31,7 @@ from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.training.batches import Term
 from shelfspace.training.fit import Told, fit
+from shelfspace.training.gradients import Perturbed
 from shelfspace.training.heap import give_back_memory, keep_freed_memory
 from shelfspace.training.logs import Log
 
@@ -171,8 +172,7 @@ class Learner:
                     propensity=propensity,
                     packs=self.plan.packs(),
                     batch_size=aim.batch_size,
-                    perturb=aim.perturb,
-                    perturb_weight=aim.perturb_weight,
+                    gradients=Perturbed(aim.perturb, aim.perturb_weight) if aim.perturb else None,
                 )
             )
         if not terms:

@@ -36,11 +36,7 @@ class Trending(Itemwise):
 
     def learn_trend(self, history: History) -> None:
         """Set `rising`, float32 [N]: the logarithm of the recent share over the longer one. O(E)."""
-        self.rising = np.zeros(history.num_items, np.float32)
-        if history.clock == "calendar" and history.num_events:
-            recent = self._share(history, self.trend_half_life)
-            longer = self._share(history, self.trend_long_half_life)
-            self.rising = np.log((recent + PRIOR) / (longer + PRIOR))
+        self.rising = rising(history, self.trend_half_life, self.trend_long_half_life)
 
     def score(self, queries: History) -> Scores:
         """Return float32 [B, N]. Cost: one sparse product of the histories with the weights."""
@@ -67,8 +63,17 @@ class Trending(Itemwise):
         gain: Floats = np.exp(np.float32(self.trend) * self.rising)
         return gain
 
-    def _share(self, history: History, half_life: float) -> Floats:
+
+def rising(history: History, half_life: float, long_half_life: float) -> Floats:
+    """Return float32 [N]: log(recent share / longer share) of all events; 0 without calendar times. O(E)."""
+    if history.clock != "calendar" or not history.num_events:
+        return np.zeros(history.num_items, np.float32)
+
+    def share(half_life: float) -> Floats:
         weight = history.weight * decay(history.age(), half_life)
         count = np.bincount(history.item, weight, minlength=history.num_items)
-        share: Floats = (count / max(count.mean(), 1e-30)).astype(np.float32)
-        return share
+        shares: Floats = (count / max(count.mean(), 1e-30)).astype(np.float32)
+        return shares
+
+    found: Floats = np.log((share(half_life) + PRIOR) / (share(long_half_life) + PRIOR))
+    return found

@@ -144,7 +144,7 @@ class _CrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         query = anchor / temperature
         total = torch.full_like(query[:, 0], -torch.inf)
-        for _, logits in _chunks(query, candidate, log_q, masked, chunk_size):
+        for _, logits in logit_chunks(query, candidate, log_q, masked, chunk_size):
             total = torch.logaddexp(total, torch.logsumexp(logits, dim=1))
         own = (query * candidate[positive]).sum(dim=1)
         if log_q is not None:
@@ -159,7 +159,7 @@ class _CrossEntropy(torch.autograd.Function):
         query, candidate, temperature, positive, log_q, total, *pairs = ctx.saved_tensors
         masked = (pairs[0], pairs[1]) if pairs else None
         by_query, by_candidate = torch.zeros_like(query), torch.zeros_like(candidate)
-        for some, logits in _chunks(query, candidate, log_q, masked, ctx.chunk_size):
+        for some, logits in logit_chunks(query, candidate, log_q, masked, ctx.chunk_size):
             share = logits.sub_(total[:, None]).exp_().mul_(gradient[:, None])
             by_query.addmm_(share, candidate[some])
             torch.mm(share.T, query, out=by_candidate[some])
@@ -170,7 +170,7 @@ class _CrossEntropy(torch.autograd.Function):
         return by_query / temperature, by_candidate, by_temperature, None, None, None, None
 
 
-def _chunks(
+def logit_chunks(
     query: Tensor,
     candidate: Tensor,
     log_q: Tensor | None,

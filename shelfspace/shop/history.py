@@ -3,6 +3,7 @@
 U users, N items, E events.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -23,7 +24,9 @@ class History:
     weight: float32 [E], what an event counts for;  kind: int8 [E], an index into the shop's event kinds;
     basket: int32 [E], equal where events belong to one basket or session, -1 where to none;
     now: the moment of asking, from which ages are counted; None: each user's own last event;
-    who: int32 [U], the shop's user that each row is, -1 for nobody known; None: row u is user u.
+    who: int32 [U], the shop's user that each row is, -1 for nobody known; None: row u is user u;
+    numbers: float32 [E] by name, what else the log says of an event, NaN where it says nothing: `value` (price times
+        quantity), `rating`; None: nothing.
     """
 
     indptr: npt.NDArray[np.int64]
@@ -36,6 +39,7 @@ class History:
     clock: Clock = "calendar"
     now: float | None = None
     who: npt.NDArray[np.int32] | None = None
+    numbers: Mapping[str, npt.NDArray[np.float32]] | None = None
 
     @classmethod
     def of(
@@ -51,6 +55,7 @@ class History:
         num_items: int,
         clock: Clock = "calendar",
         now: float | None = None,
+        numbers: Mapping[str, npt.ArrayLike] | None = None,
     ) -> Self:
         """Order events by user and time; events of equal time keep the order they came in. O(E log E)."""
         user = np.asarray(user, dtype=np.int64)
@@ -74,6 +79,9 @@ class History:
             num_items=num_items,
             clock=clock,
             now=now,
+            numbers=None
+            if numbers is None
+            else {name: np.asarray(values, np.float32)[order] for name, values in numbers.items()},
         )
 
     @property
@@ -118,6 +126,7 @@ class History:
             kind=self.kind[mask],
             basket=self.basket[mask],
             now=self.now if now is None else now,
+            numbers=self._numbers(mask),
         )
 
     def of_users(self, rows: npt.ArrayLike) -> Self:
@@ -137,7 +146,13 @@ class History:
             kind=self.kind[index],
             basket=self.basket[index],
             who=who,
+            numbers=self._numbers(index),
         )
+
+    def _numbers(
+        self, index: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
+    ) -> dict[str, npt.NDArray[np.float32]] | None:
+        return None if self.numbers is None else {name: v[index] for name, v in self.numbers.items()}
 
     def matrix(self, values: npt.NDArray[np.floating] | None = None) -> sparse.csr_array:
         """Return float32 [U, N]; the values of a user's repeated items are added. Without values: 1 where taken."""

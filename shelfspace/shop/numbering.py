@@ -1,6 +1,6 @@
 """From ids to rows and from good events to a History: the last step inside the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -70,6 +70,7 @@ def number(
     gap: float | None,
     held_from: int | None,
     about: str,
+    measures: Sequence[str] = (),
 ) -> Numbered:
     """Give users, items and baskets their rows and put the events in order.
 
@@ -78,7 +79,7 @@ def number(
 
     Args:
         bench: where the events lie.
-        good: `_seq`, the ids, `time`, `kind`.
+        good: `_seq`, the ids, `time`, `kind`, and what the `measures` are made of.
         items: the catalogue's ids; events of others are left out.
         further_users: users that are known and may have no event.
         kinds: the kinds of events; `weights`: what each counts for.
@@ -87,14 +88,18 @@ def number(
         gap: days without an event that end a session, where sessions must be found; None: they are given.
         held_from: the row number from which on events are held out; None: none are.
         about: what messages call the events.
+        measures: what else is kept of an event: `value`, its price times what is left of its quantity, added up where
+            events are one; `rating`, their mean.
 
-    A few hash joins and one sort, in the database's bounded memory; what comes out is 32 bytes an event.
+    A few hash joins and one sort, in the database's bounded memory; what comes out is 32 bytes an event, and
+    4 for each of the measures.
     """
     users = _users(bench, good, further_users, about)
     ids = {"items": items, "kinds": pa.array(list(kinds), pa.string())}
     rows = good.mutate(
         _basket=ibis.coalesce("s" + good.session_id, "b" + good.basket_id),
         held=good[SEQ] >= held_from if held_from is not None else ibis.literal(False),
+        **{name: _MEASURES[name](good) for name in measures},
     )
     named = bench.keep("user_rows", _rows_of(users, "user_id", "user"), about=about)
     nameless = rows.filter(rows.user_id.isnull()).group_by("_basket").aggregate(first=rows[SEQ].min())
@@ -106,7 +111,9 @@ def number(
     rows = rows.inner_join(_rows_of(ids["kinds"], "kind", "kind_row"), "kind")
     rows = rows.mutate(user=ibis.coalesce(rows.user, rows._anonymous))
     numbers = bench.keep(
-        "numbers", rows.select(SEQ, "user", "item", "time", "kind_row", "_basket", "held"), about=about
+        "numbers",
+        rows.select(SEQ, "user", "item", "time", "kind_row", "_basket", "held", *measures),
+        about=about,
     )
     if gap is not None:
         table = sessions(numbers, gap=gap).rename(basket="session").drop("_basket")
@@ -117,11 +124,12 @@ def number(
         baskets = bench.keep("basket_rows", baskets, about=about)
         table = numbers.left_join(baskets, ["user", "_basket"])
     key = ["user", "time", "item", "kind_row", "basket", "held"]
-    merged = table.group_by(*key).aggregate(first=table[SEQ].min())
+    together = {name: table[name].sum() if name == "value" else table[name].mean() for name in measures}
+    merged = table.group_by(*key).aggregate(first=table[SEQ].min(), **together)
     merged = bench.keep("merged", merged, about=about)
     num_events = int(numbers.count().to_pyarrow().as_py())
     num_rows = len(users) + int(anonymous.count().to_pyarrow().as_py())
-    shape = (num_rows, len(items), clock, np.asarray(weights, np.float32))
+    shape = (num_rows, len(items), clock, np.asarray(weights, np.float32), measures)
     history = _history(merged.filter(~merged.held), *shape)
     held_out = _history(merged.filter(merged.held), *shape) if held_from is not None else None
     return Numbered(
@@ -133,6 +141,13 @@ def number(
         baskets=int(history.basket.max(initial=-1)) + 1,
         merged=num_events - int(merged.count().to_pyarrow().as_py()),
     )
+
+
+def _value(good: ir.Table) -> ir.Value:
+    return good.price * ibis.coalesce(good.left, good.quantity, 1.0)
+
+
+_MEASURES: dict[str, Callable[[ir.Table], ir.Value]] = {"value": _value, "rating": lambda good: good.rating}
 
 
 def nothing(users: pa.Array, num_items: int) -> Numbered:
@@ -157,7 +172,12 @@ def _texts(column: ir.Table) -> pa.Array:
 
 
 def _history(
-    merged: ir.Table, num_users: int, num_items: int, clock: Clock, weights: npt.NDArray[np.float32]
+    merged: ir.Table,
+    num_users: int,
+    num_items: int,
+    clock: Clock,
+    weights: npt.NDArray[np.float32],
+    measures: Sequence[str],
 ) -> History:
     ordered = merged.order_by("user", "time", "first").select(
         "item",
@@ -165,6 +185,7 @@ def _history(
         user=merged.user.cast("int32"),
         kind=merged.kind_row.cast("int8"),
         basket=merged.basket.fill_null(-1).cast("int32"),
+        **{name: merged[name].cast("float32") for name in measures},
     )
     table = ordered.to_pyarrow()
     columns = {name: table[name].to_numpy() for name in table.column_names}
@@ -178,4 +199,5 @@ def _history(
         basket=columns["basket"],
         num_items=num_items,
         clock=clock,
+        numbers={name: columns[name] for name in measures} or None,
     )

@@ -42,6 +42,7 @@ from shelfspace.shop.workbench import Workbench, workbench
 
 _SECONDS_A_DAY = 86_400.0
 _MAX_KINDS = 127
+_MEASURES = {"value": "price", "rating": "rating"}
 
 
 def read_shop(
@@ -263,6 +264,7 @@ def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.
         gap=gap if timed else None,
         held_from=log.held_from,
         about=log.label,
+        measures=[name for name, column in _MEASURES.items() if log.has(column)],
     )
 
 

@@ -20,6 +20,7 @@ from shelfspace.pairs.pairs import Pairs
 from shelfspace.pairs.positives import Marker
 from shelfspace.pairs.propensity import Propensity
 from shelfspace.shop.history import History
+from shelfspace.training.terms import Adds
 
 Alter = Callable[[Runs, np.random.Generator], Runs]
 
@@ -58,7 +59,7 @@ class Term:
     known: what is no negative of an anchor, by source of pairs;  length: of a history, its ages counted by `age`;
     num_named: how many rows of the history are users;  propensity: what pairs count for, against exposure bias;
     packs: the user tower reads histories packed;  batch_size: pairs of a step, in place of the loop's;
-    perturb and perturb_weight: see `gradients.Perturbed`.
+    gradients: how its batches become gradients, where not as the loop's others do.
     """
 
     name: str
@@ -74,8 +75,11 @@ class Term:
     propensity: Propensity | None = None
     packs: bool = False
     batch_size: int | None = None
-    perturb: float = 0.0
-    perturb_weight: float = 1.0
+    gradients: Adds | None = None
+
+    def __len__(self) -> int:
+        """Return how many positives there are; that many draws are an epoch."""
+        return len(self.mix)
 
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw pairs and put the batch together. O(B T + M log M)."""

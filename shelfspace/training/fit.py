@@ -9,31 +9,33 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from shelfspace.errors import JobError
-from shelfspace.model.model import Model
 from shelfspace.training import checkpoint
-from shelfspace.training.batches import Term
 from shelfspace.training.checkpoint import Progress, State
-from shelfspace.training.gradients import Cached, Gradients, Perturbed, Plain
+from shelfspace.training.gradients import Cached, Plain
 from shelfspace.training.logs import Log
 from shelfspace.training.optimisation import Optimisation
+from shelfspace.training.terms import Adds, Trains
 
 Told = Callable[[str, int, int], None]
 
+M = TypeVar("M", bound=nn.Module)
+
 
 def fit(
-    model: Model,
-    terms: Sequence[Term],
+    model: M,
+    terms: Sequence[Trains],
     optimisation: Optimisation,
     *,
+    gradients: Adds | None = None,
     seed: int = 0,
-    value: Callable[[Model], float] | None = None,
+    value: Callable[[M], float] | None = None,
     budget_seconds: float = math.inf,
     file: Path | None = None,
     resume: bool = False,
@@ -44,9 +46,10 @@ def fit(
     """Train a model; it ends with the best weights that were measured, or the last where nothing is measured.
 
     Args:
-        model: the towers, their fields held.
-        terms: the objectives with their pairs; their weighted sum is minimised.
+        model: what is trained: the towers, their fields held, or any module that the terms and gradients know.
+        terms: the objectives with what they draw; their weighted sum is minimised, an epoch is that of the first.
         optimisation: how weights are moved.
+        gradients: how a batch becomes gradients; None: as that of two towers, as the optimisation says.
         seed: of every draw; the same seed on the same machine ends in the same weights.
         value: what the model is worth on validation, measured after each epoch; higher is better.
         budget_seconds: wall clock; no epoch is begun that would not end in time.
@@ -71,7 +74,8 @@ def fit(
     optimizer = torch.optim.AdamW(
         weights, lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
     )
-    parts = {"model": model, "objectives": objectives} | ({"target": target} if target is not None else {})
+    parts: dict[str, nn.Module] = {"model": model, "objectives": objectives}
+    parts |= {"target": target} if target is not None else {}
     progress, kept = Progress(), State()
     if resume and file is not None and file.is_file():
         progress, kept = checkpoint.read(file, settings or {}, rng, parts, optimizer)
@@ -91,10 +95,10 @@ def fit(
         return before + time.monotonic() - begun
 
     begun, before, last = time.monotonic(), progress.seconds, time.monotonic()
-    epoch_steps = max(1, math.ceil(len(terms[0].mix) / (optimisation.batch_size * optimisation.accumulate)))
+    epoch_steps = max(1, math.ceil(len(terms[0]) / (optimisation.batch_size * optimisation.accumulate)))
     epoch_steps = min(epoch_steps, optimisation.epoch_steps or epoch_steps)
     steps = optimisation.epochs * epoch_steps
-    gradients: Gradients = Cached(optimisation.chunk_size) if optimisation.chunk_size else Plain()
+    gradients = gradients or (Cached(optimisation.chunk_size) if optimisation.chunk_size else Plain())
     model.train()
     while progress.step < steps and not _enough(progress, optimisation.patience, spent(), budget_seconds):
         rate = _rate(optimisation, progress.step, steps)
@@ -135,13 +139,13 @@ def fit(
 
 
 def _step(
-    model: Model,
-    terms: Sequence[Term],
+    model: M,
+    terms: Sequence[Trains],
     optimisation: Optimisation,
-    gradients: Gradients,
+    gradients: Adds,
     optimizer: torch.optim.Optimizer,
     weights: Sequence[Tensor],
-    target: Model | None,
+    target: M | None,
     rng: np.random.Generator,
 ) -> float:
     """Move the weights once; return the loss. Weights stay where they are if it is not a number."""
@@ -153,7 +157,7 @@ def _step(
             batch = term.draw(rng, optimisation.batch_size)
             with torch.autocast("cpu", torch.bfloat16) if low else nullcontext():
                 scale = term.weight / optimisation.accumulate
-                way = Perturbed(term.perturb, term.perturb_weight) if term.perturb else gradients
+                way = getattr(term, "gradients", None) or gradients
                 loss = way.add(model, batch, term.objective, target if _wants(term) else None, scale)
             total += scale * float(loss)
     norm = torch.nn.utils.clip_grad_norm_(weights, optimisation.clip or math.inf)
@@ -165,20 +169,25 @@ def _step(
     return total
 
 
-def _due(model: Model, terms: Sequence[Term], step: int) -> State:
+def _due(model: Any, terms: Sequence[Trains], step: int) -> State:
     """Return the vectors, for each term whose negatives are mined and due to look at them again."""
     due = [
         n
         for n, term in enumerate(terms)
-        if step and step % int(getattr(term.negatives, "refresh_steps", step + 1)) == 0
+        if step and step % int(getattr(_negatives(term), "refresh_steps", step + 1)) == 0
     ]
     vectors = model.all_items() if due else torch.empty(0)
     return {str(n): vectors for n in due}
 
 
-def _mine(terms: Sequence[Term], vectors: State) -> None:
+def _mine(terms: Sequence[Trains], vectors: State) -> None:
     for name, seen in vectors.items():
-        terms[int(name)].negatives.update(seen.numpy())
+        _negatives(terms[int(name)]).update(seen.numpy())
+
+
+def _negatives(term: Trains) -> Any:
+    """Return what the term draws negatives from; None where it has none."""
+    return getattr(term, "negatives", None)
 
 
 def _rate(optimisation: Optimisation, step: int, steps: int) -> float:
@@ -189,11 +198,11 @@ def _rate(optimisation: Optimisation, step: int, steps: int) -> float:
 
 
 def _measured(
-    model: Model,
-    measured: Model,
+    model: M,
+    measured: M,
     objectives: nn.Module,
     progress: Progress,
-    value: Callable[[Model], float] | None,
+    value: Callable[[M], float] | None,
     best: State,
 ) -> State:
     """Write the epoch into the curve; return the best weights so far."""
@@ -216,26 +225,26 @@ def _enough(progress: Progress, patience: int, spent: float, budget_seconds: flo
     return (bool(patience) and stale) or spent * (epochs + 1) / epochs > budget_seconds
 
 
-def _copied(model: Model, objectives: nn.Module) -> State:
+def _copied(model: nn.Module, objectives: nn.Module) -> State:
     parts = {"model": model, "objectives": objectives}
     return {f"{n}/{k}": v.detach().clone() for n, part in parts.items() for k, v in part.state_dict().items()}
 
 
-def _back(model: Model, objectives: nn.Module, best: State) -> None:
+def _back(model: nn.Module, objectives: nn.Module, best: State) -> None:
     model.load_state_dict(checkpoint.under(best, "model"))
     objectives.load_state_dict(checkpoint.under(best, "objectives"))
     model.eval()
 
 
 @torch.no_grad()
-def _follow(target: Model, model: Model, decay: float) -> None:
+def _follow(target: nn.Module, model: nn.Module, decay: float) -> None:
     for slow, fast in zip(target.parameters(), model.parameters(), strict=True):
         slow.lerp_(fast, 1.0 - decay)
 
 
-def _wants(term: Term) -> bool:
+def _wants(term: Trains) -> bool:
     return bool(getattr(term.objective, "needs_target", False))
 
 
-def _needs_target(terms: Sequence[Term]) -> bool:
+def _needs_target(terms: Sequence[Trains]) -> bool:
     return any(_wants(term) for term in terms)
