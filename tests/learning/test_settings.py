@@ -116,3 +116,26 @@ def test_settings_survive_a_file():
 )
 def test_every_section_is_among_the_settings_of_a_checkpoint(sections):
     assert plan(**sections).to_json() != plan().to_json()
+
+
+TRANSFORMER = {"user": {"use": "transformer"}}
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"objectives": [{"use": "infonce", "pairs": "hidden_item"}], **TRANSFORMER}, "causal = false"),
+        ({"objectives": [{"use": "infonce", "pairs": "hidden_item"}]}, "transformer"),
+        (
+            {"user": {"use": "transformer", "causal": False}, "pairs": {"next_item": {"stretch": 9}}},
+            "stretch = 9 shows each event",
+        ),
+        ({"objectives": [{"use": "infonce", "perturb": -0.1}]}, "perturb"),
+        ({"objectives": [{"use": "infonce", "batch_size": 0}]}, "batch_size"),
+        ({"objectives": [{"use": "infonce", "perturb": 0.1}], "loop": {"chunk_size": 8}}, "chunk_size"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_histories_that_cannot_be_read_as_meant_are_refused(sections, said):
+    with pytest.raises(ConfigError, match=said):
+        plan(**sections)
