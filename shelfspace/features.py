@@ -13,18 +13,13 @@ import pyarrow.compute as pc
 
 from shelfspace.linear.counts import decay, latest_of_each
 from shelfspace.linear.retriever import Scores
+from shelfspace.linear.trending import LONGER, PRIOR, RECENT
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.slicing import measured
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-
-RECENT, LONGER = 9.0, 100.0
-"""Half-lives of the recent and the longer share, in days or steps."""
-
-PRIOR = 0.2
-"""Shares are not told apart much below this multiple of the mean share."""
 
 FACTS = ("item popularity", "item recent share", "item trend", "item age", "item price")
 QUERY = ("history length", "age of last event")

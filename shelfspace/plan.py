@@ -82,7 +82,17 @@ class Plan:
         """
         settings.refuse_unknown(
             table,
-            [*TABLES, "clean", "recipe", "linear", "learnt_knn", "autoencoder", "tune", *LEARNING, *_SECTIONS],
+            [
+                *TABLES,
+                "clean",
+                "recipe",
+                "linear",
+                "learnt_knn",
+                "autoencoder",
+                "tune",
+                *LEARNING,
+                *_SECTIONS,
+            ],
         )
         parts = {
             name: part(**settings.checked(part, table.get(name, {}), name))

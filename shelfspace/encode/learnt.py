@@ -19,33 +19,46 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(kw_only=True)
 class Learnt:
-    """The chance of each item by the softmax over the catalogue: (cosine / temperature + popular · log popularity).
+    """The chance of each item by the softmax over the catalogue.
+
+    Of (cosine / temperature + popular · log popularity + trend · log(recent share / longer share)).
 
     Args:
         temperature: the objective's.
         popular: how much more likely what was taken often is: 0 where the objective's logQ correction has told it
             already, up to 1 where it has not; needs no refit.
+        trend: how much more likely what is rising is; needs no refit.
 
     Cost: the user tower, and 2 B N D operations.
     """
 
-    REFIT_FREE = frozenset({"popular"})
+    REFIT_FREE = frozenset({"popular", "trend"})
 
     temperature: float = 0.07
     popular: Annotated[float, Range(0.0, 1.0)] = 0.0
+    trend: Annotated[float, Range(0.0, 1.5)] = 0.0
     vectors: Floats = field(init=False, repr=False)
     prior: Floats = field(init=False, repr=False)
+    rising: Floats = field(init=False, repr=False)
     encode: Callable[[History], Floats] = field(init=False, repr=False)
     export: Callable[[], tuple[Towers, bytes]] = field(init=False, repr=False)
     towers: Towers | None = field(init=False, repr=False, default=None)
     profiles: dict[str, Field] = field(init=False, repr=False, default_factory=dict)
 
     def take(
-        self, vectors: Floats, taken: npt.NDArray[np.floating], encode: Callable[[History], Floats]
+        self,
+        vectors: Floats,
+        taken: npt.NDArray[np.floating],
+        encode: Callable[[History], Floats],
+        rising: Floats | None = None,
     ) -> Self:
-        """Take item vectors [N, D], how often each item was taken [N], and what makes user vectors of histories."""
+        """Take item vectors [N, D], how often each item was taken [N], and what makes user vectors of histories.
+
+        `rising` is the logarithm of each item's recent share over its longer one, [N]; 0 where None.
+        """
         self.vectors, self.encode = vectors, encode
         self.prior = np.log1p(taken).astype(np.float32)
+        self.rising = np.zeros(len(vectors), np.float32) if rising is None else rising
         return self
 
     def score(self, queries: History) -> Scores:
@@ -55,6 +68,8 @@ class Learnt:
         scores *= np.float32(1.0 / self.temperature)
         if self.popular:
             scores += np.float32(self.popular) * self.prior
+        if self.trend:
+            scores += np.float32(self.trend) * self.rising
         scores -= scores.max(axis=1, keepdims=True)
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=1, keepdims=True)
@@ -95,12 +110,15 @@ class Learnt:
     def arrays(self) -> Arrays:
         """Return the vectors, the log popularity, and the users' profiles."""
         held = {f"profile/{n}/{k}": a for n, f in self.profiles.items() for k, a in arrays_of(f).items()}
-        return {"vectors": self.vectors, "prior": self.prior} | held
+        return {"vectors": self.vectors, "prior": self.prior, "rising": self.rising} | held
 
     def restore(self, arrays: Arrays) -> Self:
         """Take what `arrays` gave; the towers come by `read_files`."""
         self.vectors = arrays["vectors"].astype(np.float32, copy=False)
         self.prior = arrays["prior"].astype(np.float32)
+        self.rising = arrays.get("rising", np.zeros_like(self.prior)).astype(
+            np.float32
+        )  # earlier spaces lack it
         self.profiles = {}
         for name in dict.fromkeys(key.split("/")[1] for key in arrays if key.startswith("profile/")):
             prefix = f"profile/{name}/"

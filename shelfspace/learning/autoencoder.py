@@ -21,6 +21,7 @@ from shelfspace.errors import JobError
 from shelfspace.evaluation.models import Asked, Told
 from shelfspace.evaluation.search import Search, Settings, Trial
 from shelfspace.evaluation.weighing import learnable, mean_value
+from shelfspace.learning.afterwards import one_after_another, put
 from shelfspace.learning.autoencoder_settings import AutoencoderPlan
 from shelfspace.learning.heads import Targets, heads_of
 from shelfspace.learning.rows import RowLoss, RowTerm
@@ -42,9 +43,6 @@ TRIED = {
     "trend": (0.0, 0.3, 0.6, 0.9, 1.2, 1.5),
 }
 """What is tried on what was trained, one after the other."""
-
-RECENT, LONGER = 9.0, 100.0
-"""Half-lives in days of the shares that tell what is rising."""
 
 
 @dataclass
@@ -110,7 +108,7 @@ class AutoencoderModel:
             latent_dim=plan.latent_dim,
             dropout=plan.dropout,
         )
-        terms, trend = self._terms(history, items), rising(history, RECENT, LONGER)
+        terms, trend = self._terms(history, items), rising(history)
         if plan.task == "classify":
             model.start_at(torch.from_numpy(degree[items] / degree[items].sum()))
 
@@ -159,16 +157,11 @@ class AutoencoderModel:
         epochs = int(np.argmax(values)) + 1 if early else self.plan.epochs
         chosen: Settings = {"epochs": epochs, **{name: getattr(self.plan, name) for name in TRIED}}
         trials = [Trial({**chosen, "epochs": n + 1}, v, 0.0) for n, v in enumerate(values) if early]
-        for name in TRIED:
-            tried = self._tried(name, cases.fit.clock)
-            for each in tried:
-                setattr(part, name, each)
-                trials.append(Trial({**chosen, name: each}, value(part), 0.0))
-            best = max(trials[-len(tried) :], key=lambda trial: trial.value)
-            chosen = best.settings
-            setattr(part, name, chosen[name])
+        tried = {name: self._tried(name, cases.fit.clock) for name in TRIED}
+        found = one_after_another(part, tried, chosen, value)
         self.kept[history.num_events, history.now, epochs] = part
-        return Search(best.settings, best.value, tuple(trials))
+        best = found[-1]
+        return Search(best.settings, best.value, (*trials, *found))
 
     def _tried(self, name: str, clock: Clock) -> tuple[float, ...]:
         """Return the values to try of a setting that needs no training: one, where the file or the clock fixes it."""
@@ -201,8 +194,7 @@ class ToTrain:
     def fit(self, history: History, catalogue: Catalogue) -> Autoencoded:
         """Train, or give back what was trained on this past for so long."""
         part = self.model.learnt_on(history, self.settings)
-        for name in TRIED:
-            setattr(part, name, self.settings.get(name, getattr(self.model.plan, name)))
+        put(part, self.settings, {name: getattr(self.model.plan, name) for name in TRIED})
         return part
 
 

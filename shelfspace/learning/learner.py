@@ -20,6 +20,7 @@ from shelfspace.inputs.fields import Records
 from shelfspace.learning.factors import begin_from_factors
 from shelfspace.learning.settings import Aim, LearningPlan
 from shelfspace.learning.towers import Made, made_of
+from shelfspace.linear.trending import rising
 from shelfspace.model.model import Model
 from shelfspace.objectives.names import OBJECTIVES
 from shelfspace.objectives.negatives import NEGATIVES
@@ -104,7 +105,7 @@ class Learner:
         if start is not None:
             start(made)
         terms = self._terms(history, catalogue)
-        taken = _taken(terms, events)
+        taken, trend = _taken(terms, events), rising(history)
         optimisation = self.plan.optimisation
         if epochs is not None:
             optimisation = type(optimisation)(**settings_of(optimisation) | {"epochs": epochs, "patience": 0})
@@ -112,7 +113,9 @@ class Learner:
         def answering(model: Model) -> Learnt:
             learnt = Learnt(temperature=_temperature(terms))
             vectors = model.all_items()
-            return learnt.take(vectors.numpy(), taken, lambda queries: made.users(model, vectors, queries))
+            return learnt.take(
+                vectors.numpy(), taken, lambda queries: made.users(model, vectors, queries), trend
+            )
 
         progress = fit(
             made.model,

@@ -45,7 +45,7 @@ class NeighboursModel:
     def over(self, learnt: Learnt, **settings: Any) -> LearntKNN:
         """Return the neighbours among the vectors of towers as they are."""
         part = LearntKNN(**{**self.section, **settings})
-        return near_of(part, learnt.vectors, np.expm1(learnt.prior))
+        return near_of(part, learnt.vectors, np.expm1(learnt.prior), learnt.rising)
 
     def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
         """Look for what the file leaves open, on the towers' own window."""
@@ -88,7 +88,12 @@ class ToFind:
         return self.model.over(learnt, **own)
 
 
-def near_of(part: LearntKNN, vectors: npt.NDArray[np.float32], num_events: npt.ArrayLike) -> LearntKNN:
+def near_of(
+    part: LearntKNN,
+    vectors: npt.NDArray[np.float32],
+    num_events: npt.ArrayLike,
+    rising: npt.ArrayLike | None = None,
+) -> LearntKNN:
     """Give the part each item's nearest by cosine; an item whose vector is 0 has none and is nobody's."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = (vectors / np.maximum(length, 1e-12)).astype(np.float32)
@@ -108,4 +113,4 @@ def near_of(part: LearntKNN, vectors: npt.NDArray[np.float32], num_events: npt.A
         threads=available_threads(),
     )
     found[~real[past]] = -1
-    return part.take(past, found, cosines, num_events)
+    return part.take(past, found, cosines, num_events, rising)

@@ -15,6 +15,7 @@ from shelfspace.encode.learnt import Learnt
 from shelfspace.evaluation.models import Asked
 from shelfspace.evaluation.search import Search, Settings, Trial
 from shelfspace.evaluation.weighing import learnable, mean_value
+from shelfspace.learning.afterwards import one_after_another, put
 from shelfspace.learning.learner import About, Learner
 from shelfspace.learning.settings import LearningPlan
 from shelfspace.learning.start import Start
@@ -27,8 +28,10 @@ from shelfspace.shop.shop import Shop
 from shelfspace.training.fit import Told
 from shelfspace.training.logs import LOGS, Log
 
-POPULAR = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-"""Exponents of popularity that are tried on the trained towers."""
+TRIED = {"popular": (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0), "trend": (0.0, 0.3, 0.6, 0.9, 1.2, 1.5)}
+"""What is tried on the trained towers, one after the other; `trend` where there is a calendar."""
+
+UNTRIED: Settings = {"popular": 0.0, "trend": 0.0}
 
 GENTLE = 0.1
 """The share of the learning rate at which a shop's own towers are trained on, so that old vectors move little."""
@@ -70,7 +73,7 @@ class TrainedModel:
         return self.kept[key]
 
     def tuned(self, windows: Sequence[Cases], catalogue: Catalogue, asked: Asked) -> Search[Any]:
-        """Train on the first window's past until its cases are answered no better; choose `popular` on the result.
+        """Train on the first window's past until its cases are answered no better; choose `TRIED` on the result.
 
         Where early stopping is off (`training.patience = 0`) all epochs are trained.
         """
@@ -99,13 +102,11 @@ class TrainedModel:
         )
         values = [entry["value"] for entry in curve]
         epochs = int(np.argmax(values)) + 1 if early else most
-        trials = [Trial({"epochs": n + 1, "popular": 0.0}, v, 0.0) for n, v in enumerate(values) if early]
-        for popular in POPULAR:
-            learnt.popular = popular
-            trials.append(Trial({"epochs": epochs, "popular": popular}, value(learnt), 0.0))
-        best = max(trials[-len(POPULAR) :], key=lambda trial: trial.value)
+        trials = [Trial({"epochs": n + 1, **UNTRIED}, v, 0.0) for n, v in enumerate(values) if early]
+        tried = TRIED if cases.fit.clock == "calendar" else {**TRIED, "trend": (0.0,)}
+        found = one_after_another(learnt, tried, {"epochs": epochs, **UNTRIED}, value)
         self.kept[_past(history, epochs)] = learnt
-        return Search(best.settings, best.value, tuple(trials))
+        return Search(found[-1].settings, found[-1].value, (*trials, *found))
 
 
 @dataclass
@@ -118,7 +119,7 @@ class ToTrain:
     def fit(self, history: History, catalogue: Catalogue) -> Learnt:
         """Train, or give back what was trained on this past for so long."""
         learnt = self.model.learnt_on(history, catalogue, self.settings)
-        learnt.popular = float(self.settings.get("popular") or 0.0)
+        put(learnt, self.settings, UNTRIED)
         return learnt
 
 

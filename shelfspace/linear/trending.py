@@ -14,6 +14,9 @@ from shelfspace.shop.history import History
 PRIOR = 0.2
 """Shares are not told apart much below this multiple of the mean share."""
 
+RECENT, LONGER = 9.0, 100.0
+"""Half-lives of the recent and the longer share, in days, where nothing else is said."""
+
 
 @dataclass(kw_only=True)
 class Trending(Itemwise):
@@ -30,8 +33,8 @@ class Trending(Itemwise):
     REFIT_FREE: ClassVar[frozenset[str]] = Itemwise.REFIT_FREE | {"trend"}
 
     trend: Annotated[float, Range(0.0, 1.5)] = 0.9
-    trend_half_life: Annotated[float, Range(3.0, 30.0, log=True)] = 9.0
-    trend_long_half_life: Annotated[float, Range(30.0, 1000.0, log=True)] = 100.0
+    trend_half_life: Annotated[float, Range(3.0, 30.0, log=True)] = RECENT
+    trend_long_half_life: Annotated[float, Range(30.0, 1000.0, log=True)] = LONGER
     rising: Floats = field(init=False, repr=False)
 
     def learn_trend(self, history: History) -> None:
@@ -64,7 +67,7 @@ class Trending(Itemwise):
         return gain
 
 
-def rising(history: History, half_life: float, long_half_life: float) -> Floats:
+def rising(history: History, half_life: float = RECENT, long_half_life: float = LONGER) -> Floats:
     """Return float32 [N]: log(recent share / longer share) of all events; 0 without calendar times. O(E)."""
     if history.clock != "calendar" or not history.num_events:
         return np.zeros(history.num_items, np.float32)

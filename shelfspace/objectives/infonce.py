@@ -102,7 +102,7 @@ class InfoNCE(Objective):
             others = also.clone()
             others[row, positive] = False
             with torch.no_grad():  # a logit of -inf gets no gradient from the softmax anyway
-                logits[others.nonzero(as_tuple=True)] = -torch.inf
+                logits.masked_fill_(others, -torch.inf)
             return cross_entropy(logits, positive)
         positives = also.clone()
         positives[row, positive] = True

@@ -55,7 +55,7 @@ def multinomial(
 
     Example:
         >>> both = Taken(torch.tensor([0, 1]), torch.tensor([0, 1]), torch.ones(2))
-        >>> multinomial(torch.eye(2), torch.eye(2), torch.zeros(2), both).round(decimals=4).tolist()
+        >>> [round(loss, 4) for loss in multinomial(torch.eye(2), torch.eye(2), torch.zeros(2), both).tolist()]
         [0.3133, 0.3133]
     """
     total: Tensor = _LogSumExp.apply(hidden, vectors, bias, chunk_size)  # type: ignore[no-untyped-call]

@@ -167,13 +167,32 @@ def test_files_and_arrays_bring_it_back():
     assert again.files()["item.onnx"] == learnt.files()["item.onnx"]
 
 
-def test_popular_needs_no_refit_and_may_be_chosen():
-    assert {"popular"} == Learnt.REFIT_FREE == set(search_space(Learnt))
+def test_popular_and_trend_need_no_refit_and_may_be_chosen():
+    assert {"popular", "trend"} == Learnt.REFIT_FREE == set(search_space(Learnt))
+
+
+def test_what_rises_gains_by_its_trend():
+    part = restored(trained()[0])
+    part.rising = np.linspace(-1, 1, len(part.vectors)).astype(np.float32)
+    plain = part.score(history()).astype(np.float64)
+    part.trend = 0.7
+    wanted = plain * np.exp(0.7 * part.rising)
+    known = part.encode(history()).any(axis=1)
+    np.testing.assert_allclose(
+        part.score(history())[known], (wanted / wanted.sum(axis=1, keepdims=True))[known], rtol=1e-4
+    )
+
+
+def test_what_was_saved_before_there_was_a_trend_has_none():
+    learnt = trained()[0]
+    before = {name: array for name, array in learnt.arrays().items() if name != "rising"}
+    part = Learnt(temperature=learnt.temperature, trend=0.9).restore(before).take_towers(trained()[1])
+    np.testing.assert_allclose(part.score(history()), restored(learnt).score(history()), rtol=1e-5)
 
 
 def test_it_knows_nothing_of_users_where_there_are_no_profiles():
     part = learn(profile={})
-    assert set(part.arrays()) == {"vectors", "prior"}
+    assert set(part.arrays()) == {"vectors", "prior", "rising"}
     np.testing.assert_array_equal(part.score(asked([5], [-1])), part.score(asked([5], [0])))
 
 

@@ -29,12 +29,18 @@ def unit(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("popular", [0.0, 0.7])
-def test_a_score_is_the_sum_over_the_past_in_float64(popular):
+@pytest.mark.parametrize(("popular", "trend"), [(0.0, 0.0), (0.7, 0.0), (0.3, 0.9)])
+def test_a_score_is_the_sum_over_the_past_in_float64(popular, trend):
     rng = np.random.default_rng(0)
     vectors, taken = rng.normal(size=(NUM_ITEMS, 6)), rng.integers(0, 9, NUM_ITEMS)
-    near = near_of(LearntKNN(sharpness=4.0, popular=popular, history_power=0.0), vectors, taken)
-    weights = np.exp(4.0 * (unit(vectors) @ unit(vectors).T - 1)) * (1.0 + taken) ** popular
+    rising = np.random.default_rng(1).normal(size=len(vectors))
+    part = LearntKNN(sharpness=4.0, popular=popular, trend=trend, history_power=0.0)
+    near = near_of(part, vectors, taken, rising)
+    weights = (
+        np.exp(4.0 * (unit(vectors) @ unit(vectors).T - 1))
+        * (1.0 + taken) ** popular
+        * np.exp(trend * rising)
+    )
     np.fill_diagonal(weights, 0)
     past = history()
     profile = past.matrix(past.weight * decay(past.age(), 100.0)).toarray().astype(np.float64)
@@ -44,7 +50,7 @@ def test_a_score_is_the_sum_over_the_past_in_float64(popular):
 def test_settings_that_need_no_refit_take_effect_at_once():
     near = near_of(LearntKNN(), np.random.default_rng(1).normal(size=(NUM_ITEMS, 4)), np.arange(NUM_ITEMS))
     before = near.score(history())
-    for name, value in (("sharpness", 3.0), ("popular", 0.5), ("history_half_life", 2.0)):
+    for name, value in (("sharpness", 3.0), ("popular", 0.5), ("trend", 0.4), ("history_half_life", 2.0)):
         setattr(near, name, value)
         after = near.score(history())
         assert np.abs(after - before).max() > 1e-3, name

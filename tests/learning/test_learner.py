@@ -93,7 +93,9 @@ def test_a_recipe_learns_a_tiny_shop_by_heart(recipe):
     given = LearningPlan.of(table, loop)
     past = random_shop()
     learnt, curve = Learner(given, About(len(past))).learn(past, catalogue())
-    asked = past if recipe != "sequence" else past.keep(past.time < 4.0)  # what follows the last, nobody told it
+    asked = (
+        past if recipe != "sequence" else past.keep(past.time < 4.0)
+    )  # what follows the last, nobody told it
     best = learnt.score(asked).argmax(axis=1)
     taken = past.matrix().toarray()[np.arange(len(past)), best] > 0
     assert taken.mean() >= 0.95, (taken.mean(), curve[-1])
