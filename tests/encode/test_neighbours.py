@@ -48,7 +48,8 @@ def test_a_score_is_the_sum_over_the_past_in_float64(popular, trend):
 
 
 def test_settings_that_need_no_refit_take_effect_at_once():
-    near = near_of(LearntKNN(), np.random.default_rng(1).normal(size=(NUM_ITEMS, 4)), np.arange(NUM_ITEMS))
+    vectors, taken = np.random.default_rng(1).normal(size=(NUM_ITEMS, 4)), np.arange(NUM_ITEMS)
+    near = near_of(LearntKNN(), vectors, taken, taken / NUM_ITEMS)
     before = near.score(history())
     for name, value in (("sharpness", 3.0), ("popular", 0.5), ("trend", 0.4), ("history_half_life", 2.0)):
         setattr(near, name, value)
