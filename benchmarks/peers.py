@@ -61,7 +61,10 @@ PEERS = {
 """The sampled softmax is what RecTools' authors chose for Beauty: SASRec+SS of arXiv 2508.06450, by the table of its
 repository (which ran it with 256 factors; see `--factors`)."""
 
-OURS = {"item_knn": Run("shelfspace", "shelfspace_model", ("--model", "item_knn"))}
+OURS = {
+    name: Run("shelfspace", "shelfspace_model", ("--model", name))
+    for name in ("item_knn", "sequence", "autoencoder")
+}
 
 
 def main() -> None:

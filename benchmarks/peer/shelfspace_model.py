@@ -5,6 +5,7 @@ each epoch (one that is fitted at once: once), and returns when that says so.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ from peer.curve import Curve, Scores, Split, measure, parser_of
 
 from shelfspace.evaluation import measure as evaluation
 from shelfspace.evaluation.weighing import alone
+from shelfspace.learning.autoencoder import AutoencoderModel
+from shelfspace.learning.autoencoder_settings import AutoencoderPlan
+from shelfspace.learning.heads import Targets
+from shelfspace.learning.learner import About, Learner
+from shelfspace.learning.settings import LearningPlan
 from shelfspace.linear.knn import ItemKNN
 from shelfspace.linear.retriever import Scoring
 from shelfspace.shop.cases import Cases
@@ -19,6 +25,7 @@ from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.reading import read_shop
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import split
+from shelfspace.training.optimisation import Optimisation
 
 
 def main() -> None:
@@ -28,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     shop = beauty(options.data)
     cases = split(shop, "leave-one-out").validation
-    curve = Curve(options, {"model": options.model}, ("numpy",))
+    curve = Curve(options, {"model": options.model}, ("numpy", "torch"))
     if not np.array_equal(cases.fit.item, curve.split.item):
         raise SystemExit("the split on disk is another one")
     fitted = MODELS[options.model](cases, shop.catalogue, curve)
@@ -60,7 +67,67 @@ def item_knn(cases: Cases, catalogue: Catalogue, curve: Curve) -> Scoring:
     return fitted
 
 
-MODELS: dict[str, Callable[[Cases, Catalogue, Curve], Scoring]] = {"item_knn": item_knn}
+class StoppedError(Exception):
+    """The curve asks for no more epochs."""
+
+
+def sequence(cases: Cases, catalogue: Catalogue, curve: Curve) -> Scoring:
+    """The transformer of the recipe `sequence`, ids alone, as large as the peers': 64 numbers, 2 blocks, 50 events.
+
+    What the table of ids begins from is made after the clock has begun.
+    """
+    table = {
+        "model": {"embedding_dim": 64},
+        "encoders": {"ids": {"dropout": 0.0, "start": "factors"}},
+        "fusion": {"use": "mean"},
+        "user": {"use": "transformer", "length": 50, "num_blocks": 2, "num_heads": 2},
+        "pairs": {"next_item": {"stretch": 50}},
+        "objectives": [{"use": "infonce", "temperature": 0.1, "pairs": "next_item"}],
+        "negatives": {"use": "uniform", "num_negatives": 3000},
+    }
+    epochs = min(curve.options.epochs, 60)
+    loop = Optimisation(batch_size=2048, learning_rate=0.001, epochs=epochs, patience=0, schedule="constant")
+    plan = LearningPlan.of(table, loop)
+    assert plan is not None
+    curve.notes["settings"] |= table
+    learner = Learner(plan, About(cases.fit.num_users), curve.options.seed)
+    return stopped_by(curve, cases, lambda value: learner.learn(cases.fit, catalogue, value=value)[0])
+
+
+def autoencoder(cases: Cases, catalogue: Catalogue, curve: Curve) -> Scoring:
+    """A variational autoencoder as large as RecBole's: 600 hidden numbers, 128 in the middle."""
+    del catalogue
+    plan = AutoencoderPlan.of(
+        {"kind": "variational", "hidden": [600], "decoder": [600], "latent_dim": 128, "patience": 0},
+        Optimisation(),
+    )
+    curve.notes["settings"] |= plan.to_json()
+    targets = Targets.of(plan, None, cases.fit, cases.fit.num_users, 0)
+    model = AutoencoderModel(plan, targets, seed=curve.options.seed)
+    return stopped_by(curve, cases, lambda value: model.learn(cases.fit, value=value)[0])
+
+
+def stopped_by(curve: Curve, cases: Cases, train: Callable[[Callable[[Scoring], float]], Scoring]) -> Scoring:
+    """Train until the curve asks for no more; return the model as it was measured last."""
+    last: list[Scoring] = []
+
+    def value(model: Scoring) -> float:
+        last[:] = [model]
+        if curve.epoch_ended(scores_of(model, cases)):
+            raise StoppedError
+        return curve.points[-1][1]
+
+    curve.begin()
+    with suppress(StoppedError):
+        train(value)
+    return last[0]
+
+
+MODELS: dict[str, Callable[[Cases, Catalogue, Curve], Scoring]] = {
+    "item_knn": item_knn,
+    "sequence": sequence,
+    "autoencoder": autoencoder,
+}
 
 
 def scores_of(fitted: Scoring, cases: Cases) -> Scores:
