@@ -148,8 +148,19 @@ SETS = {
             "popularity": {"half_life": INF, "trend": 0.0},
             "item_knn": {"neighbours": 1000, "max_length": 0},
             "low_rank": {"rank": 512},
+            "spectral": {
+                "near": 1.5,
+                "sharpness": 1.4,
+                "user": 0.4,
+                "item": 0.45,
+                "source": 0.5,
+                "target": -0.48,
+            },
         },
-        blends={"behaviour": ("popularity", "item_knn", "low_rank")},
+        blends={
+            "behaviour": ("popularity", "item_knn", "low_rank"),
+            "spectral": ("item_knn", "low_rank", "spectral"),
+        },
     ),
     "uci": Set(
         events=UCI_EVENTS,
