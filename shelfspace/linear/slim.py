@@ -30,8 +30,8 @@ class SLIM(Regressed):
     Source: Ning and Karypis 2011, "SLIM: Sparse Linear Methods for Top-N Recommender Systems".
     """
 
-    regularisation: Annotated[float, Range(0.001, 100.0, log=True)] = 1.0
-    sparsity: Annotated[float, Range(0.0001, 3.0, log=True)] = 0.01
+    regularisation: Annotated[float, Range(0.01, 300.0, log=True)] = 1.0
+    sparsity: Annotated[float, Range(0.001, 3.0, log=True)] = 0.01
     passes: int = 30
 
     def solved(self, gram: Floats, with_item: Floats) -> Floats:

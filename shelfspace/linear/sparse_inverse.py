@@ -27,7 +27,7 @@ class SparseInverse(Regressed):
     Spišák et al. 2023, "Scalable Approximate NonSymmetric Autoencoder" (the sparse inverse).
     """
 
-    regularisation: Annotated[float, Range(0.001, 100.0, log=True)] = 1.0
+    regularisation: Annotated[float, Range(0.01, 300.0, log=True)] = 1.0
     dropout: Annotated[float, Range(0.0, 0.8)] = 0.0
 
     def solved(self, gram: Floats, with_item: Floats) -> Floats:
