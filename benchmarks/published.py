@@ -6,8 +6,8 @@
 are the models' own defaults. Those of Beauty and UCI were found with figures of the test part in view (on Beauty those
 of spectral, slim and sparse_inverse are taken over from low_rank and ease); Gowalla's say how large a model may be, and
 for those three were found on validation. The weights of the blends, and implicit's settings, are chosen on validation
-in every run. The test part is measured once, at the end. Under leave-one-out no model sees a user's last two items in its fit;
-at test the user's history holds the validation item too, and nothing is fitted again.
+in every run. The test part is measured once, at the end. Under leave-one-out no model sees a user's last two items in
+its fit; at test the user's history holds the validation item too, and nothing is fitted again.
 
 Gowalla's split has no validation part. A line of its train file is a user's items in order, with a tenth at the end
 that is out of order, and its test items resemble the end of the ordered part; so that is where validation is cut.
