@@ -7,6 +7,9 @@ from shelfspace.linear.lowrank import LowRank
 from shelfspace.linear.popularity import Popularity
 from shelfspace.linear.repeat import Repeat
 from shelfspace.linear.ridge import PastFuture
+from shelfspace.linear.slim import SLIM
+from shelfspace.linear.sparse_inverse import SparseInverse
+from shelfspace.linear.spectral import Spectral
 from shelfspace.linear.vectors import VectorKNN
 
 RETRIEVERS: dict[str, type] = {
@@ -16,6 +19,9 @@ RETRIEVERS: dict[str, type] = {
     "ease": EASE,
     "past_future": PastFuture,
     "low_rank": LowRank,
+    "spectral": Spectral,
+    "slim": SLIM,
+    "sparse_inverse": SparseInverse,
     "content": ContentKNN,
     "vectors": VectorKNN,
 }
