@@ -3,6 +3,12 @@
 import os
 from pathlib import Path
 
+for name in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+):  # the workers share the cores: more threads wait for each other
+    os.environ.setdefault(name, "1")
+
 import hypothesis
 import numpy as np
 import numpy.typing as npt

@@ -4,8 +4,8 @@ import shelfspace as ss
 found = ss.tune(
     "shop.toml",
     space={"linear.item_knn.back": "0.0..1.0", "linear.popularity_recent.half_life": "3.0..90.0 log"},
-    sets=["recipe.use=quick"],
-    trials=3,
+    sets=["recipe.use=quick", "training.budget=5s"],
+    trials=2,
     out="tuned",
 )
 print(found.to_frame())

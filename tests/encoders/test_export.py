@@ -88,4 +88,5 @@ def test_exported_parts_give_the_same(exported, size, length, num_features):
     expected = module(**given)
     found = session.run(module.names, {name: value.numpy() for name, value in given.items()})
     for name, one, other in zip(module.names, found, expected, strict=True):
-        np.testing.assert_allclose(one, other.detach().numpy(), rtol=1e-5, atol=1e-5, err_msg=name)
+        close = 1e-4 if "transformer" in name else 1e-5  # stirred weights make logits of hundreds
+        np.testing.assert_allclose(one, other.detach().numpy(), rtol=close, atol=close, err_msg=name)

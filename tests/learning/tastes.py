@@ -140,7 +140,9 @@ def made(**changes: Any) -> Made:
 def trained() -> tuple[Learnt, Towers]:
     """A model after 4 epochs, and its exported towers."""
     learnt = learn(loop={"epochs": 4, "learning_rate": 0.01})
-    return learnt, learnt.export()[0]
+    exported = learnt.export()
+    learnt.export = lambda: exported
+    return learnt, exported[0]
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -1,0 +1,114 @@
+"""Amazon Beauty as papers measure it: the recipe `sequence` alone and blended, three seeds, with and without content.
+
+    python benchmarks/sequences.py --data DATA [--rows "ids only" "with content"] [--seeds 0 1 2] [--budget 30m]
+
+Leave-one-out: trained on all but each user's last two items, everything chosen on the last but one, measured once on
+the last, with the last but one in the history. Nothing is fitted again between the two. What differs from the recipe
+was chosen on validation (`ablation.py --of sequence`) and stands in the result. A row that is there stays unless it is
+named. Everything goes to benchmarks/results/sequences.json.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shelfspace import config
+from shelfspace.deciding import decided, models_of
+from shelfspace.plan import Plan
+from shelfspace.shop.reading import read_shop
+from shelfspace.shop.shop import Shop
+
+PROTOCOL = "leave-one-out"
+METRICS = ("hr@10", "ndcg@10")
+CHOSEN = ("model.embedding_dim=256", "training.training_share=0.4", "training.epochs=20")
+"""What is not as in the recipe. Under this protocol validation and test share one training: it may take more time."""
+
+ROWS = {
+    "ids only": ("encoders.title=false", "encoders.category=false", "encoders.brand=false"),
+    "with content": (
+        "linear.content.use=content",
+        "encoders.attributes.use=attributes",
+        "encoders.attributes.column=attributes",
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--budget", default="30m")
+    parser.add_argument("--set", action="append", default=[], help="over all this; stands in the row's name")
+    options = parser.parse_args()
+    folder = options.data / "amazon-beauty"
+    source = {
+        "events": {"path": str(folder / "events.parquet"), "timestamp": "position"},
+        "items": {"path": str(folder / "items.parquet")},
+        "recipe": {"use": "sequence"},
+    }
+    path = Path(__file__).parent / "results" / "sequences.json"
+    rows: dict[str, Any] = json.loads(path.read_text())["rows"] if path.exists() else {}
+    shop = read_shop(source)
+    for name in options.rows:
+        sets = [*CHOSEN, *ROWS[name], f"training.budget={options.budget}", *options.set]
+        row = rows.setdefault(", ".join([name, *options.set]), {"sets": sets, "seeds": {}})
+        for seed in options.seeds:
+            row["seeds"][str(seed)] = measured(source, [*sets, f"training.seed={seed}"], shop)
+            row["mean over seeds"] = means(row["seeds"])
+            write(path, rows)
+            print(name, seed, json.dumps(row["seeds"][str(seed)]), flush=True)
+
+
+def measured(source: dict[str, Any], sets: list[str], shop: Shop) -> dict[str, Any]:
+    """Choose on validation, measure once on test, and return the figures of each model and of the blend."""
+    plan = Plan.of(config.load(source, sets=[*sets, f"evaluation.protocol={PROTOCOL}"]))
+    begun = time.monotonic()
+    chosen, gate = decided(plan, shop, models_of(plan, shop), None, None)
+    trials = chosen.searches["learnt"].trials
+    return {
+        "test": {
+            name: {metric: round(found[metric]["value"], 5) for metric in METRICS}
+            for name, found in gate.metrics[PROTOCOL].items()
+        },
+        "validation, ndcg@10": {name: round(search.value, 5) for name, search in chosen.searches.items()},
+        "curve of validation": [round(t.value, 5) for t in trials if t.settings["popular"] == 0.0],
+        "weights": chosen.mixes["new"].to_json()["weights"],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+
+
+def means(seeds: dict[str, Any]) -> dict[str, Any]:
+    """Return mean and standard deviation over the seeds of each model's metrics."""
+    names = next(iter(seeds.values()))["test"]
+    found: dict[str, Any] = {}
+    for name in names:
+        for metric in METRICS:
+            values = [one["test"][name][metric] for one in seeds.values()]
+            found.setdefault(name, {})[metric] = {
+                "mean": round(float(np.mean(values)), 5),
+                "standard deviation": round(float(np.std(values)), 5),
+            }
+    return found
+
+
+def write(path: Path, rows: dict[str, Any]) -> None:
+    result = {
+        "command": "python benchmarks/sequences.py --data DATA",
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("numpy", "scipy", "torch")},
+        "rows": rows,
+    }
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
