@@ -6,7 +6,7 @@ from pathlib import Path
 for name in (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
-):  # the workers share the cores: more threads wait for each other
+):  # the workers share the cores
     os.environ.setdefault(name, "1")
 
 import hypothesis
