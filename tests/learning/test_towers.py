@@ -5,7 +5,7 @@ from safetensors.torch import load
 from shelfspace.learning import towers as learning
 from shelfspace.learning.towers import made_of
 from shelfspace.shop.history import History
-from tests.learning.tastes import NUM_ITEMS, history, made, plan, records, same, trained, weights_of
+from tests.learning.tastes import NUM_ITEMS, history, made, plan, records, same, weights_of
 
 
 @pytest.mark.parametrize("block", [1, 64])
@@ -27,9 +27,8 @@ def test_users_are_encoded_in_evaluation_whatever_the_mode():
 
 
 def test_the_weights_that_are_saved_are_those_of_the_model():
-    learnt, _ = trained()
-    saved = load(learnt.files()["model.safetensors"])
-    assert same(saved, weights_of(learnt.export.__self__.model))
+    towers = made()
+    assert same(load(towers.exported()[1]), weights_of(towers.model))
 
 
 def test_a_side_reads_its_own_fields():
