@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
@@ -147,6 +148,33 @@ def test_a_ranker_answers_where_the_settings_say_so(small_shop: Path, tmp_path: 
     assert set(space.blend.rankers) == {"new", "any"}
     for hit in space.recommend("user-7", k=5, why=True):
         assert sum(part.amount for part in hit.why) == pytest.approx(hit.score, rel=1e-4)
+
+
+@pytest.mark.parametrize("equal", [False, True], ids=["in time", "of each user all at one moment"])
+def test_histories_are_read_in_order_with_the_kinds_of_their_events(tmp_path: Path, equal: bool):
+    """Also where order says nothing: a user's events at one moment are one basket, and the next one is foretold."""
+    rng = np.random.default_rng(0)
+    user, item = np.repeat(np.arange(80), 8), rng.integers(0, 40, 640)
+    day = np.sort(rng.integers(0, 300, (80, 8)), axis=1).ravel()
+    day = np.where(user < 40, day // 300 + user, day) if equal else day
+    events = pd.DataFrame(
+        {
+            "user_id": user.astype(str),
+            "item_id": item.astype(str),
+            "timestamp": pd.Timestamp("2025-01-01") + pd.to_timedelta(day, "D"),
+            "event": np.where(rng.random(640) < 0.5, "view", "purchase"),
+        }
+    )
+    tiny = ["model.embedding_dim=8", "training.epochs=1", "training.max_trials=1", "training.budget=5s"]
+    run = tmp_path / "run"
+    space = ss.train({"recipe": {"use": "sequence"}}, events=events, sets=tiny, out=run)
+    assert {"learnt", "learnt_knn"} <= json.loads((run / "metrics.json").read_text("utf-8"))["time"].keys()
+    learnt = space.blend.retrievers["learnt"]
+    kinds = onnxruntime.InferenceSession(learnt.towers.user, providers=["CPUExecutionProvider"]).get_inputs()
+    assert "kind" in [given.name for given in kinds]
+    reasons = learnt.reasons(space.history.of_users([3]), np.arange(5, dtype=np.int32))
+    scores = learnt.score(space.history.of_users([3]))[0, :5]
+    np.testing.assert_allclose([sum(r.amount for r in parts) for parts in reasons], scores, rtol=1e-4)
 
 
 def test_strict_refuses_a_space_that_is_worse_and_keeps_the_old_one(
