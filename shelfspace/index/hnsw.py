@@ -62,7 +62,8 @@ class HNSW:
             connectivity: links of each node; more find more and take more memory.
             expansion_add: candidates looked at when a row is added.
             expansion_search: candidates looked at by a search; more find more and take longer.
-            threads: 0 means all cores.
+            threads: 0 means all cores. Rows that are added by one thread give the same graph every time; of several
+                threads on a busy machine a row in a hundred may not be found by its own vector.
         """
         if min(connectivity, expansion_add, expansion_search) < 2:
             raise ConfigError("connectivity, expansion_add and expansion_search must be at least 2")
