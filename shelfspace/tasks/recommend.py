@@ -77,11 +77,20 @@ def recommend(
     for start, block in _blocks(queries, len(matches)):
         allowed = _allowed(block, matches, seen)
         scores = space.blend.scores(block, allowed, mode, at_least=k)
+        unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
+        if unanswered.any():  # no model of the blend knows what to show to somebody without a history
+            taken = np.log1p(np.bincount(space.history.item, minlength=len(space.catalogue)))
+            scores[unanswered] = np.where(allowed[unanswered] & (taken > 0), taken, -np.inf)
         for n, (rows, values) in enumerate(_best(scores, k)):
             subject = subjects[start + n]
             if len(rows) < k:
                 notes.append(_shortfall(subject, len(rows), k, int(allowed[n].sum()), seen))
-            parts = _why(space, block.of_users([n]), rows, mode) if why else [()] * len(rows)
+            parts: list[tuple[Why, ...]] = [()] * len(rows)
+            if why:
+                popular: list[tuple[Why, ...]] = [
+                    (Why("popularity", None, None, float(value)),) for value in values
+                ]
+                parts = popular if unanswered[n] else _why(space, block.of_users([n]), rows, mode)
             texts = space.catalogue.ids.texts(rows)
             for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
                 hits.append(Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1]))

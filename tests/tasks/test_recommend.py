@@ -1,5 +1,6 @@
 """What a shopper will want next."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -108,3 +109,16 @@ def test_unknown_shoppers_get_what_is_popular_and_are_told(space):
 def test_what_cannot_be_answered(space, given, error, word):
     with pytest.raises(error, match=word):
         space.recommend(**given)
+
+
+def test_somebody_unknown_is_answered_though_no_model_of_the_blend_knows_them(space):
+    """A blend may do without popularity; who has no history is then given what was taken most."""
+    weights = {mode: {n: float(n == "item_knn") for n in ws} for mode, ws in space.blend.weights.items()}
+    space = replace(space, blend=replace(space.blend, weights=weights, slices={}, rankers={}))
+    hits = space.recommend("nobody", k=5, why=True)
+    taken = np.bincount(space.history.item, minlength=len(space.catalogue))
+    best = np.sort(taken)[::-1][:5]
+    assert [taken[space.catalogue.ids.row(hit.item_id)] for hit in hits] == best.tolist()
+    for hit in hits:
+        assert [part.part for part in hit.why] == ["popularity"]
+        assert sum(part.amount for part in hit.why) == pytest.approx(hit.score)
