@@ -37,7 +37,8 @@ SEARCH_SHARE = 0.5
 """The part of the budget that searches may take; reading, measuring and the last fit need the rest."""
 
 TRAININGS = 3
-"""How often what is trained is trained: for validation, for test, and on everything."""
+"""How often what is trained is trained: for validation, for test, and on everything. Once less where a protocol learns
+from the same past for the first two."""
 
 
 def decided(
@@ -48,7 +49,8 @@ def decided(
     modes: dict[Mode, str] = {"new": first} if first != "time" else {"new": "time", "any": "time-any"}
     blocks = {mode: split(shop, protocol, seed=plan.training.seed) for mode, protocol in modes.items()}
     windows: dict[Mode, Sequence[Cases]] = {mode: block.windows for mode, block in blocks.items()}
-    chosen = validated(plan, shop, models, windows, told, checkpoint)
+    shared = blocks["new"].validation.fit is blocks["new"].test.fit
+    chosen = validated(plan, shop, models, windows, told, checkpoint, trainings=TRAININGS - shared)
     tests = {
         mode: weighing.reweighted(block.test, chosen.weights, num_named(shop))
         for mode, block in blocks.items()
@@ -66,11 +68,12 @@ def validated(
     told: Told | None,
     checkpoint: Path | None,
     *,
+    trainings: int = TRAININGS,
     valued: bool = False,
 ) -> Chosen:
     """Choose all that validation decides, within the part of the budget that is for it."""
     training = plan.training
-    searching, learning = shares(plan)
+    searching, learning = shares(plan, trainings)
     return choosing.choose(
         models,
         windows,
@@ -92,11 +95,11 @@ def validated(
     )
 
 
-def shares(plan: Plan) -> tuple[float, float]:
-    """Return the seconds of the budget that are for searches, and for one training of towers."""
+def shares(plan: Plan, trainings: int = TRAININGS) -> tuple[float, float]:
+    """Return the seconds of the budget that are for searches, and for one of so many trainings of towers."""
     budget = settings.seconds(plan.training.budget, "training.budget")
     share = plan.training.training_share
-    return budget * max(0.05, SEARCH_SHARE - TRAININGS * share * num_trained(plan)), budget * share
+    return budget * max(0.05, SEARCH_SHARE - trainings * share * num_trained(plan)), budget * share
 
 
 def models_of(

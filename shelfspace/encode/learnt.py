@@ -21,10 +21,11 @@ Floats = npt.NDArray[np.float32]
 class Learnt:
     """The chance of each item by the softmax over the catalogue.
 
-    Of (cosine / temperature + popular · log popularity + trend · log(recent share / longer share)).
+    Of (cosine / temperature + popular · log popularity + trend · log(recent share / longer share)), to a power.
 
     Args:
         temperature: the objective's.
+        power: below 1 those behind the first count for more beside other models; the order of the items is the same.
         popular: how much more likely what was taken often is: 0 where the objective's logQ correction has told it
             already, up to 1 where it has not; needs no refit.
         trend: how much more likely what is rising is; needs no refit.
@@ -35,6 +36,7 @@ class Learnt:
     REFIT_FREE = frozenset({"popular", "trend"})
 
     temperature: float = 0.07
+    power: float = 1.0
     popular: Annotated[float, Range(0.0, 1.0)] = 0.0
     trend: Annotated[float, Range(0.0, 1.5)] = 0.0
     vectors: Floats = field(init=False, repr=False)
@@ -62,7 +64,7 @@ class Learnt:
         return self
 
     def score(self, queries: History) -> Scores:
-        """Return float32 [B, N], each row summing to 1; the shares of what is taken, for a user nobody knows."""
+        """Return float32 [B, N], in (0, 1]; of the shares of what is taken, for a user nobody knows."""
         users = self.encode(queries)
         scores: Scores = users @ self.vectors.T
         scores *= np.float32(1.0 / self.temperature)
@@ -75,7 +77,7 @@ class Learnt:
         scores /= scores.sum(axis=1, keepdims=True)
         taken = np.expm1(self.prior)
         scores[~users.any(axis=1)] = taken / max(float(taken.sum()), 1e-30)
-        return scores
+        return scores if self.power == 1.0 else np.power(scores, np.float32(self.power), out=scores)
 
     def reasons(self, query: History, items: npt.NDArray[np.int32]) -> list[list[Reason]]:
         """Share each score out: to every past item what the cosine loses when it is left out.

@@ -20,10 +20,10 @@ from shelfspace.errors import ConfigError
 class Transformer(nn.Module):
     """Attention over the events of a history, by item, order, time between events and event kind.
 
-    What is read out stands at the last event. Weights begin so that this is the last item's own vector, of which
-    training makes the next one's. Histories of unequal length share the rows of a batch (`states`), and each attends
-    to itself alone: nothing is spent on padding, and where it is causal, every event of a history is read out in one
-    pass.
+    What is read out stands at the last event. Weights begin so that it is the last item's own vector, normalised, of
+    which training makes the next one's. Histories of unequal length share the rows of a batch (`states`), and each
+    attends to itself alone: nothing is spent on padding, and where it is causal, every event of a history is read out
+    in one pass.
 
     Args:
         embedding_dim: D.
@@ -34,8 +34,8 @@ class Transformer(nn.Module):
         dropout: the share of numbers hidden in training, of the input and after each layer.
         causal: an event attends to those before it and itself. False: to all, and what is read out is a slot of its
             own after the last event, as hidden events (`hidden_item`) are in training.
-        positions: distances between events that have a bias of their own for each head; farther ones share the last.
-            0: order is not looked at.
+        positions: distances between events that have a bias of their own for each head, and places in the history
+            that have a vector, which is added; farther ones share the last. 0: order is not looked at.
         gaps: each head has a bias -a log(1 + time between two events), a learnt from 0.
 
     Cost: O(R L D (D + L)) time, O(R H L²) memory. At D = 64 the linear layers dominate up to some hundred events.
@@ -45,7 +45,7 @@ class Transformer(nn.Module):
 
     Sources: Kang and McAuley 2018 (SASRec); Sun et al. 2019 (BERT4Rec, not causal); Li, Wang and McAuley 2020
     (TiSASRec, times between events); Shaw et al. 2018 and Zhai et al. 2024 (HSTU: relative biases in place of
-    positions); Xiong et al. 2020 (normalisation before each layer).
+    positions).
     """
 
     reads_runs = True
@@ -59,7 +59,7 @@ class Transformer(nn.Module):
         num_blocks: Annotated[int, Range(1, 4)] = 2,
         num_heads: int = 2,
         hidden: int = 4,
-        dropout: Annotated[float, Range(0.0, 0.6)] = 0.3,
+        dropout: Annotated[float, Range(0.0, 0.6)] = 0.4,
         causal: bool = True,
         positions: int = 50,
         gaps: bool = True,
@@ -77,6 +77,10 @@ class Transformer(nn.Module):
         if self.kinds is not None:
             nn.init.zeros_(self.kinds.weight)
         self.unseen = nn.Parameter(torch.randn(embedding_dim) * embedding_dim**-0.5)
+        self.places = nn.Embedding(positions, embedding_dim) if positions else None
+        if self.places is not None:
+            nn.init.normal_(self.places.weight, std=0.02)
+        self.enter = nn.LayerNorm(embedding_dim)
         self.blocks = nn.ModuleList(
             _Block(embedding_dim, num_heads, hidden, dropout, positions, gaps=gaps) for _ in range(num_blocks)
         )
@@ -113,8 +117,11 @@ class Transformer(nn.Module):
         seen = segment[:, :, None] == segment[:, None, :]
         if self.causal:
             seen = seen & (distance >= 0)
+        if self.places is not None:
+            before = (seen & (distance > 0)).sum(dim=2)
+            x = x + self.places(before.clamp(max=self.positions - 1))
         passed = (age[:, None, :] - age[:, :, None]).abs().log1p() if self.gaps else None
-        x = functional.dropout(x, self.dropout, self.training)
+        x = functional.dropout(self.enter(x), self.dropout, self.training)
         for block in self.blocks:
             x = block(x, seen.unsqueeze(1), distance, passed)
         return x
@@ -132,26 +139,32 @@ class Transformer(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention, then two linear layers, each added to what came in."""
+    """Attention, then two linear layers; each is added to what came in, and the sum normalised."""
 
     def __init__(
         self, dim: int, num_heads: int, hidden: int, dropout: float, positions: int, *, gaps: bool
     ) -> None:
         super().__init__()
         self.num_heads, self.dropout = num_heads, dropout
-        self.before, self.between = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attended, self.left = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.into, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.widen, self.narrow = nn.Linear(dim, hidden * dim), nn.Linear(hidden * dim, dim)
-        for last in (self.out, self.narrow):
-            nn.init.normal_(last.weight, std=0.02)
-            nn.init.zeros_(last.bias)
+        for layer in (self.into, self.out, self.widen, self.narrow):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
         self.near = nn.Parameter(torch.zeros(num_heads, 2 * positions + 1)) if positions else None
         self.slope = nn.Parameter(torch.zeros(num_heads)) if gaps else None
 
     def forward(self, x: Tensor, seen: Tensor, distance: Tensor, passed: Tensor | None) -> Tensor:
         """Return float [R, L, D] from x [R, L, D], seen [R, 1, L, L], distance [L, L] and passed [R, L, L]."""
+        mixed = self.attended(x + self._dropped(self._attention(x, seen, distance, passed)))
+        inner = self.narrow(functional.gelu(self.widen(mixed)))
+        left: Tensor = self.left(mixed + self._dropped(inner))
+        return left
+
+    def _attention(self, x: Tensor, seen: Tensor, distance: Tensor, passed: Tensor | None) -> Tensor:
         rows, length, dim = x.shape
-        heads = self.into(self.before(x)).view(rows, length, 3, self.num_heads, dim // self.num_heads)
+        heads = self.into(x).view(rows, length, 3, self.num_heads, dim // self.num_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)
         logit = query @ key.transpose(-2, -1) / math.sqrt(dim // self.num_heads)
         if self.near is not None:
@@ -160,6 +173,8 @@ class _Block(nn.Module):
         if self.slope is not None and passed is not None:
             logit = logit - self.slope[:, None, None] * passed.unsqueeze(1)
         mixed = (masked_softmax(logit, seen) @ value).transpose(1, 2).reshape(rows, length, dim)
-        x = x + functional.dropout(self.out(mixed), self.dropout, self.training)
-        inner = self.narrow(functional.gelu(self.widen(self.between(x))))
-        return x + functional.dropout(inner, self.dropout, self.training)
+        found: Tensor = self.out(mixed)
+        return found
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.dropout, self.training)

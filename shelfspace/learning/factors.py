@@ -15,15 +15,18 @@ from shelfspace.shop.history import History
 USER, ITEM = -0.25, -0.4
 """Exponents of the degrees that the matrix is divided by, as those of `LowRank`."""
 
+DEVIATION = 0.02
+"""Of the numbers of a vector. Small: what attention adds counts soon, and a step of the optimiser turns vectors."""
+
 NOISE = 0.4
-"""The length of what is added at random to a vector of length 1: what has no behaviour yet has this alone."""
+"""The length of what is added at random, as a share of a vector's: what has no behaviour yet has this alone."""
 
 
 def begin_from_factors(made: Made, plan: LearningPlan, history: History, *, seed: int = 0) -> None:
     """Put the leading right singular vectors of D_u^-1/4 X D_i^-2/5 into tables of ids whose section asks for them.
 
-    A vector is weighed by the roots of the singular values, and of unit length before noise is added. An item that
-    nobody took begins at random, as all do without it. Cost: see `svd.leading`; 4 N D bytes.
+    A vector is weighed by the roots of the singular values, and all are of one length before noise is added. An item
+    that nobody took begins at random, as all do without it. Cost: see `svd.leading`; 4 N D bytes.
 
     Source: Levy and Goldberg 2014 (embeddings are factorisations); He et al. 2015 (starting where a simpler model
     ended is common practice).
@@ -43,7 +46,8 @@ def begin_from_factors(made: Made, plan: LearningPlan, history: History, *, seed
         values, vectors = leading(scaled, min(dim, *scaled.shape), seed=seed)
         vectors = vectors * np.sqrt(values)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = vectors / np.maximum(length, 1e-12) * (length > 1e-6)
+        common = DEVIATION * np.sqrt(dim)
+        vectors = vectors / np.maximum(length, 1e-12) * (length > 1e-6) * common
         with torch.no_grad():
-            table *= NOISE
+            table *= NOISE * common
             table[:rows, : vectors.shape[1]] += torch.from_numpy(vectors[:rows].astype(np.float32))

@@ -40,6 +40,49 @@ class Categorical:
         return row
 
 
+class Deck:
+    """Deals numbers below K in rounds of K: in each, every number as often as its share of the weights, to a whole.
+
+    With equal weights a round is a permutation: nothing comes a second time before everything has come once, which an
+    epoch drawn with replacement leaves to chance. The order follows the seed and `dealt`, how many were dealt, alone.
+    O(K) to build, 16 bytes each; O(log K) a number, all of a round at once.
+
+    Source: systematic sampling (Madow 1949).
+
+    Example:
+        >>> sorted(Deck(np.ones(3), seed=0).deal(3).tolist())
+        [0, 1, 2]
+    """
+
+    def __init__(self, weight: Weights, *, seed: int) -> None:
+        self.upto, self.seed, self.dealt = np.cumsum(weight, dtype=np.float64), seed, 0
+        self._round, self._order = -1, np.zeros(0, np.int64)
+
+    def deal(self, size: int) -> npt.NDArray[np.int64]:
+        """Deal the next numbers, int64 [B].
+
+        Raises:
+            JobError: nothing has a weight above 0.
+        """
+        if not len(self.upto) or not self.upto[-1] > 0:
+            raise JobError("there are no pairs to draw: leave this source out, or give it data")
+        found = np.zeros(0, np.int64)
+        while len(found) < size:
+            number, place = divmod(self.dealt, len(self.upto))
+            part = self._of_round(number)[place : place + size - len(found)]
+            self.dealt += len(part)
+            found = np.concatenate([found, part])
+        return found
+
+    def _of_round(self, number: int) -> npt.NDArray[np.int64]:
+        if number != self._round:
+            rng = np.random.default_rng((self.seed, number))
+            at = (np.arange(len(self.upto)) + rng.random()) * (self.upto[-1] / len(self.upto))
+            row = np.searchsorted(self.upto, at, side="right").clip(max=len(self.upto) - 1)
+            self._round, self._order = number, rng.permutation(row)
+        return self._order
+
+
 def tempered(weight: Weights, group: npt.NDArray[np.integer], power: float) -> Weights:
     """Scale the weights of each group so that its total becomes the total to the power given."""
     if power == 1:

@@ -65,7 +65,7 @@ class NextBasket(OfUsers):
         weight[learnt[moment] == learnt[history.indptr[user]]] = 0.0
         if not self.repeats:
             weight[event[_taken_before(user[event], history.item[event], moment[event])]] = 0.0
-        self.take(sources, weight, self.user_power, moment)
+        self.take(sources, weight, self.user_power, moment, seed)
         return self
 
 

@@ -58,5 +58,5 @@ class NextItem(OfUsers):
         follows = np.zeros(len(event), bool)
         follows[1:] = (user[1:] == user[:-1]) & (np.diff(time) <= self.max_gap)
         weight[event[~follows]] = 0.0
-        self.take(sources, weight, self.user_power)
+        self.take(sources, weight, self.user_power, seed=seed)
         return self

@@ -50,5 +50,5 @@ class UserItem(OfUsers):
     def learn(self, sources: Sources, *, seed: int = 0) -> Self:
         """Weigh the events of the past."""
         weight = event_weights(sources.history, power=self.power, half_life=self.half_life)
-        self.take(sources, weight, self.user_power)
+        self.take(sources, weight, self.user_power, seed=seed)
         return self

@@ -15,6 +15,7 @@ from shelfspace.inputs.packing import Runs, cut, slots
 from shelfspace.inputs.pasts import Age, recent
 from shelfspace.model.model import Packed, Past
 from shelfspace.objectives.negatives import Negatives
+from shelfspace.pairs.drawing import Deck
 from shelfspace.pairs.mix import Mix
 from shelfspace.pairs.pairs import Pairs
 from shelfspace.pairs.positives import Marker
@@ -80,6 +81,11 @@ class Term:
     def __len__(self) -> int:
         """Return how many positives there are; that many draws are an epoch."""
         return len(self.mix)
+
+    def decks(self) -> dict[str, Deck]:
+        """Return what the sources deal from, where they do: a checkpoint must hold how far they are."""
+        decks = {name: getattr(source, "deck", None) for name, source in self.mix.sources.items()}
+        return {name: deck for name, deck in decks.items() if deck is not None}
 
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw pairs and put the batch together. O(B T + M log M)."""

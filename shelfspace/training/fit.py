@@ -52,7 +52,7 @@ def fit(
         gradients: how a batch becomes gradients; None: as that of two towers, as the optimisation says.
         seed: of every draw; the same seed on the same machine ends in the same weights.
         value: what the model is worth on validation, measured after each epoch; higher is better.
-        budget_seconds: wall clock; no epoch is begun that would not end in time.
+        budget_seconds: wall clock; no epoch is begun that would not end in time, and a schedule ends with the time.
         file: where checkpoints are written.
         resume: go on from that file, mid-epoch and bit for bit.
         settings: what a checkpoint must have been made with to be gone on from.
@@ -84,12 +84,14 @@ def fit(
         checkpoint.under(kept, "mined"),
     )
     _mine(terms, mined)
+    decks = _decks(terms, kept)
 
     def saved() -> None:
         if file is not None:
             progress.seconds = spent()
-            kept = {"best": best, "mined": mined}
-            checkpoint.write(file, settings or {}, progress, rng, parts, optimizer, kept)
+            dealt = {name: torch.tensor(deck.dealt) for name, deck in decks.items()}
+            now = {"best": best, "mined": mined, "dealt": dealt}
+            checkpoint.write(file, settings or {}, progress, rng, parts, optimizer, now)
 
     def spent() -> float:
         return before + time.monotonic() - begun
@@ -97,11 +99,11 @@ def fit(
     begun, before, last = time.monotonic(), progress.seconds, time.monotonic()
     epoch_steps = max(1, math.ceil(len(terms[0]) / (optimisation.batch_size * optimisation.accumulate)))
     epoch_steps = min(epoch_steps, optimisation.epoch_steps or epoch_steps)
-    steps = optimisation.epochs * epoch_steps
+    steps = planned = optimisation.epochs * epoch_steps
     gradients = gradients or (Cached(optimisation.chunk_size) if optimisation.chunk_size else Plain())
     model.train()
     while progress.step < steps and not _enough(progress, optimisation.patience, spent(), budget_seconds):
-        rate = _rate(optimisation, progress.step, steps)
+        rate = _rate(optimisation, progress.step, planned)
         for group in optimizer.param_groups:
             group["lr"] = rate
         fresh = _due(model, terms, progress.step)
@@ -127,6 +129,7 @@ def fit(
                 value,
                 best,
             )
+            planned = _within(steps, progress.step, spent(), budget_seconds)
             for log in logs:
                 log.write(progress.step, progress.curve[-1])
             saved()
@@ -185,14 +188,31 @@ def _mine(terms: Sequence[Trains], vectors: State) -> None:
         _negatives(terms[int(name)]).update(seen.numpy())
 
 
+def _decks(terms: Sequence[Trains], kept: State) -> dict[str, Any]:
+    """Return what the terms deal from, as far as the checkpoint says; most terms draw, and have none."""
+    found = {
+        f"{n}/{name}": deck
+        for n, term in enumerate(terms)
+        for name, deck in getattr(term, "decks", dict)().items()
+    }
+    for name, deck in found.items():
+        deck.dealt = int(kept.get(f"dealt/{name}", 0))
+    return found
+
+
 def _negatives(term: Trains) -> Any:
     """Return what the term draws negatives from; None where it has none."""
     return getattr(term, "negatives", None)
 
 
+def _within(steps: int, done: int, spent: float, budget_seconds: float) -> int:
+    """Return how many steps there will be, as time goes: the learning rate falls over those."""
+    return steps if math.isinf(budget_seconds) else min(steps, int(done * budget_seconds / max(spent, 1e-9)))
+
+
 def _rate(optimisation: Optimisation, step: int, steps: int) -> float:
     risen = min(1.0, (step + 1) / optimisation.warm_up) if optimisation.warm_up else 1.0
-    share = step / max(1, steps)
+    share = min(1.0, step / max(1, steps))
     kept = {"constant": 1.0, "linear": 1.0 - share, "cosine": 0.5 * (1 + math.cos(math.pi * share))}
     return optimisation.learning_rate * risen * kept[optimisation.schedule]
 

@@ -34,10 +34,10 @@ def naive(module, items, age, kind, hidden):
     """One history event by event; what stands at each of them."""
     x = [module.unseen if h else i for i, h in zip(items, hidden, strict=True)]
     x = [one + module.kinds.weight[k] for one, k in zip(x, kind, strict=True)]
+    x = [norm(module.enter, one + module.places.weight[min(n, 2)]) for n, one in enumerate(x)]
     for block in module.blocks:
-        normed = [norm(block.before, one) for one in x]
         query, key, value = zip(
-            *[(block.into.weight @ n + block.into.bias).view(3, 2, D // 2) for n in normed], strict=True
+            *[(block.into.weight @ one + block.into.bias).view(3, 2, D // 2) for one in x], strict=True
         )
         after = []
         for i in range(len(x)):
@@ -51,12 +51,14 @@ def naive(module, items, age, kind, hidden):
                     logit = query[i][h] @ key[j][h] / math.sqrt(D // 2)
                     weights.append(torch.exp(logit + block.near[h, far] - block.slope[h] * gap))
                 heads.append(sum(w * value[j][h] for w, j in zip(weights, seen, strict=True)) / sum(weights))
-            after.append(x[i] + block.out.weight @ torch.cat(heads) + block.out.bias)
+            after.append(norm(block.attended, x[i] + block.out.weight @ torch.cat(heads) + block.out.bias))
         x = [
-            one
-            + block.narrow.weight
-            @ nn.functional.gelu(block.widen.weight @ norm(block.between, one) + block.widen.bias)
-            + block.narrow.bias
+            norm(
+                block.left,
+                one
+                + block.narrow.weight @ nn.functional.gelu(block.widen.weight @ one + block.widen.bias)
+                + block.narrow.bias,
+            )
             for one in after
         ]
     return x

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from shelfspace.errors import ConfigError
-from shelfspace.learning.factors import NOISE, begin_from_factors
+from shelfspace.learning.factors import DEVIATION, NOISE, begin_from_factors
 from shelfspace.shop.history import History
 from tests.learning.tastes import NUM_ITEMS, TABLE, history, learn, made, plan, taste_of
 
@@ -25,7 +25,8 @@ def test_it_is_the_singular_vectors_of_who_took_what_and_noise():
     vectors = right[:48].T * np.sqrt(values[:48])
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = np.where(length > 1e-6, vectors / np.maximum(length, 1e-12), 0.0)
-    found = table_of(towers) - NOISE * noise
+    length = DEVIATION * np.sqrt(48)
+    found = table_of(towers) / length - NOISE * noise
     signs = np.sign((found * vectors).sum(axis=0))  # a singular vector may point either way
     np.testing.assert_allclose(found, vectors * signs, atol=2e-4)
     np.testing.assert_allclose(found[-1], 0.0, atol=1e-7)  # nobody took it

@@ -5,6 +5,7 @@ import pytest
 
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError, JobError
+from shelfspace.pairs.drawing import Deck
 from tests.contracts.pair_source_contract import drawn_pairs, sources
 from tests.pairs.test_next_basket import TestNextBasket
 from tests.pairs.test_next_item import TestNextItem
@@ -41,11 +42,27 @@ def test_a_stretch_is_one_user_in_order_and_says_its_stops(of):
     assert same.sum() > 100
 
 
-def test_the_same_generator_gives_the_same_stretches():
-    source = TestNextItem().make(stretch=5).learn(sources())
-    first, again = (source.draw(np.random.default_rng(3), 40) for _ in range(2))
-    assert drawn_pairs(first) == drawn_pairs(again)
-    assert len(source.draw(np.random.default_rng(3), 0)) == 0
+def test_the_same_seed_deals_the_same_stretches_and_goes_on_where_it_was():
+    one, other = (TestNextItem().make(stretch=5).learn(sources(), seed=3) for _ in range(2))
+    rng = np.random.default_rng(0)
+    first, second = drawn_pairs(one.draw(rng, 40)), drawn_pairs(one.draw(rng, 40))
+    assert first == drawn_pairs(other.draw(rng, 40))
+    assert first != second
+    other.deck.dealt, behind = 0, other.deck.dealt
+    assert first == drawn_pairs(other.draw(rng, 40))
+    assert other.deck.dealt == behind
+    assert second == drawn_pairs(other.draw(rng, 40))
+    assert len(one.draw(rng, 0)) == 0
+
+
+def test_no_stretch_comes_again_before_all_have_come():
+    source = TestUserItem().make(stretch=1000).learn(sources(weight=np.ones(62)))
+    source.deck = Deck(np.ones(len(source.length)), seed=0)
+    rng, users = np.random.default_rng(0), []
+    while len(users) < 3 * len(source.length):
+        users.extend(np.unique(source.draw(rng, 1).anchor).tolist())
+    rounds = np.array(users).reshape(3, -1)
+    assert all(len(set(dealt.tolist())) == len(dealt) for dealt in rounds)
 
 
 def test_nothing_to_draw_from_is_told():

@@ -12,6 +12,8 @@ def term(objective=None, past=None, **sections):
 
 
 def drawn_pairs(some, size, seed=0):
+    for deck in some.decks().values():
+        deck.dealt = 0
     return some.mix.draw(np.random.default_rng(seed), size)[1]
 
 

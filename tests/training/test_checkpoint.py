@@ -36,6 +36,11 @@ KINDS = {
             {"use": "vicreg", "pairs": {"two_views": 1.0, "category": 2.0}, "weight": 0.1},
         ]
     },
+    "stretches, dealt": {
+        "user": {"use": "transformer", "length": 8},
+        "pairs": {"next_item": {"stretch": 4}},
+        "loop": {"batch_size": 48},
+    },
     "a learnt scale": {"objectives": [{"use": "cosine_regression", "pairs": "cooccurrence"}]},
 }
 
