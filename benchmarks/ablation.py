@@ -119,13 +119,15 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 SEQUENCE: dict[str, Any] = {
-    "model": {"embedding_dim": 128},
+    "model": {"embedding_dim": 128, "unit": False},
     "encoders": {"ids": {"dropout": 0.0, "start": "factors"}},
     "fusion": {"use": "mean"},
     "user": {"use": "transformer", "length": 50},
     "pairs": {"next_item": {"stretch": 50}},
-    "objectives": [{"use": "infonce", "temperature": 0.1, "pairs": "next_item"}],
-    "negatives": {"use": "uniform", "num_negatives": 3000},
+    "objectives": [
+        {"use": "infonce", "temperature": 1.0, "mask_false_negatives": False, "pairs": "next_item"}
+    ],
+    "negatives": {"use": "uniform", "num_negatives": 2000},
 }
 NEXT: dict[str, Any] = SEQUENCE["objectives"][0]
 
@@ -135,15 +137,17 @@ def user(**changes: Any) -> dict[str, Any]:
 
 
 def beside(pairs: str, weight: float = 0.1, **settings: Any) -> dict[str, Any]:
-    """The next item, and beside it an objective of histories."""
-    views = {"use": "infonce", "temperature": 0.2, "pairs": pairs, "weight": weight, "batch_size": 256}
+    """The next item, and beside it an objective of histories, of which raw vectors have a length of about 11."""
+    views = {"use": "infonce", "temperature": 25.0, "pairs": pairs, "weight": weight, "batch_size": 256}
     return {"objectives": [NEXT, views], "pairs": SEQUENCE["pairs"] | {pairs: settings}}
 
 
 OF_SEQUENCE: dict[str, dict[str, Any]] = {
     "base": {},
     "another seed": {},
-    "embedding_dim 256": {"model": {"embedding_dim": 256}},
+    "embedding_dim 64": {"model": {"embedding_dim": 64, "unit": False}},
+    "embedding_dim 256": {"model": {"embedding_dim": 256, "unit": False}},
+    "drop-out .2": user(dropout=0.2),
     "drop-out .5": user(dropout=0.5),
     "with content": {"encoders": {"ids": {"dropout": 0.1, "start": "factors"}, **CONTENT}},
     "same target": beside("same_target"),
@@ -155,8 +159,11 @@ OF_SEQUENCE: dict[str, dict[str, Any]] = {
     "view: drop-out alone": beside("two_histories", ways=[]),
     "perturbed by .1": {"objectives": [NEXT | {"perturb": 0.1}]},
     "ids hidden .1": {"encoders": {"ids": {"dropout": 0.1, "start": "factors"}}},
-    "temperature .07": {"objectives": [NEXT | {"temperature": 0.07}]},
-    "temperature .15": {"objectives": [NEXT | {"temperature": 0.15}]},
+    "unit vectors, temperature .1": {
+        "model": {"embedding_dim": 128},
+        "objectives": [NEXT | {"temperature": 0.1}],
+    },
+    "what was taken is no negative": {"objectives": [NEXT | {"mask_false_negatives": True}]},
     "ids begin at random": {"encoders": {"ids": {"dropout": 0.0}}},
     "one block": user(num_blocks=1),
     "loss: softmax, whole catalogue": {"objectives": [NEXT | {"use": "softmax"}], **negatives("catalogue")},
@@ -189,7 +196,7 @@ STUDIES = {
     "sequence": Study(
         SEQUENCE,
         OF_SEQUENCE,
-        {"batch_size": 2048, "learning_rate": 0.001, "schedule": "linear", "patience": 0},
+        {"batch_size": 512, "learning_rate": 0.001, "schedule": "linear", "patience": 0},
         "ablation_sequence.json",
         {
             "item_knn": ("item_knn",),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from shelfspace import config
 from shelfspace.deciding import decided, models_of
@@ -33,8 +34,15 @@ from shelfspace.shop.splits import split
 
 PROTOCOL = "leave-one-out"
 METRICS = ("hr@10", "ndcg@10")
-CHOSEN = ("evaluation.max_cases=30000", "training.tune_cases=30000", "training.training_share=0.2")
-"""All users decide and are measured, not the sample that is enough for a shop; each epoch is watched on them, too."""
+CHOSEN = (
+    "evaluation.max_cases=30000",
+    "training.tune_cases=30000",
+    "training.training_share=0.2",
+    "training.epoch_steps=260",
+    "training.epochs=10",
+)
+"""All users decide and are measured, not the sample that is enough for a shop. They are asked after each of ten epochs,
+not of many short ones, since that takes a while."""
 
 ROWS = {
     "ids only": ("encoders.title=false", "encoders.category=false", "encoders.brand=false"),
@@ -64,17 +72,17 @@ def main() -> None:
         "recipe": {"use": "sequence"},
     }
     path = Path(__file__).parent / "results" / "sequences.json"
-    rows: dict[str, Any] = json.loads(path.read_text())["rows"] if path.exists() else {}
     shop = read_shop(source)
     for name in options.rows:
         sets = [*CHOSEN, *ROWS[name], f"training.budget={options.budget}", *options.set]
-        row = rows.setdefault(", ".join([name, *options.set]), {})
-        if row.get("sets") != sets:
-            row.clear()
-            row |= {"sets": sets, "seeds": {}}
         for seed in options.seeds:
-            again = seed in options.refit
-            row["seeds"][str(seed)] = measured(source, [*sets, f"training.seed={seed}"], shop, again=again)
+            found = measured(source, [*sets, f"training.seed={seed}"], shop, again=seed in options.refit)
+            rows: dict[str, Any] = json.loads(path.read_text())["rows"] if path.exists() else {}
+            row = rows.setdefault(", ".join([name, *options.set]), {})
+            if row.get("sets") != sets:
+                row.clear()
+                row |= {"sets": sets, "seeds": {}}
+            row["seeds"][str(seed)] = found
             row["mean over seeds"] = means(row["seeds"])
             write(path, rows)
             print(name, seed, json.dumps(row["seeds"][str(seed)]), flush=True)
@@ -132,7 +140,11 @@ def means(seeds: dict[str, Any]) -> dict[str, Any]:
 def write(path: Path, rows: dict[str, Any]) -> None:
     result = {
         "command": "python benchmarks/sequences.py --data DATA",
-        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scipy", "torch")},
         "rows": rows,

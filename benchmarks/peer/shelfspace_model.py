@@ -77,16 +77,18 @@ def sequence(cases: Cases, catalogue: Catalogue, curve: Curve) -> Scoring:
     What the table of ids begins from is made after the clock has begun.
     """
     table = {
-        "model": {"embedding_dim": 64},
+        "model": {"embedding_dim": 64, "unit": False},
         "encoders": {"ids": {"dropout": 0.0, "start": "factors"}},
         "fusion": {"use": "mean"},
         "user": {"use": "transformer", "length": 50, "num_blocks": 2, "num_heads": 2},
         "pairs": {"next_item": {"stretch": 50}},
-        "objectives": [{"use": "infonce", "temperature": 0.1, "pairs": "next_item"}],
-        "negatives": {"use": "uniform", "num_negatives": 3000},
+        "objectives": [
+            {"use": "infonce", "temperature": 1.0, "mask_false_negatives": False, "pairs": "next_item"}
+        ],
+        "negatives": {"use": "uniform", "num_negatives": 2000},
     }
     epochs = min(curve.options.epochs, 60)
-    loop = Optimisation(batch_size=2048, learning_rate=0.001, epochs=epochs, patience=0, schedule="constant")
+    loop = Optimisation(batch_size=512, learning_rate=0.001, epochs=epochs, patience=0, schedule="constant")
     plan = LearningPlan.of(table, loop)
     assert plan is not None
     curve.notes["settings"] |= table

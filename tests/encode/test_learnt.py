@@ -171,6 +171,16 @@ def test_popular_and_trend_need_no_refit_and_may_be_chosen():
     assert {"popular", "trend"} == Learnt.REFIT_FREE == set(search_space(Learnt))
 
 
+def test_a_power_changes_the_scores_and_not_their_order():
+    part = restored(trained()[0])
+    plain = part.score(history()).astype(np.float64)
+    part.power = 0.35
+    found = part.score(history())
+    np.testing.assert_allclose(found, plain**0.35, rtol=1e-5)
+    unknown = History.of([], [], num_users=1, num_items=NUM_ITEMS, now=400.0)
+    assert part.score(unknown).max() > 0
+
+
 def test_what_rises_gains_by_its_trend():
     part = restored(trained()[0])
     part.rising = np.linspace(-1, 1, len(part.vectors)).astype(np.float32)

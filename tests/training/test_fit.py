@@ -73,6 +73,19 @@ def test_the_rate_of_every_step(schedule, expected, spy):
     np.testing.assert_allclose([step.rate for step in spy], 0.01 * np.array(expected), rtol=1e-9)
 
 
+def test_a_schedule_ends_with_the_budget(spy, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+
+    def told(*_):
+        clock[0] += 1.0  # a step takes a second
+
+    some = Loop(loop={**SHORT, "epochs": 10, "epoch_steps": 2, "warm_up": 0, "schedule": "linear"})
+    assert some.fit(budget_seconds=10.0, told=told).step == 10
+    rates = np.array([step.rate for step in spy]) / spy[0].rate
+    np.testing.assert_allclose(rates, [1.0, 1 - 1 / 20, *(1 - n / 10 for n in range(2, 10))])
+
+
 def test_without_a_warm_up_the_first_step_has_the_whole_rate(spy):
     Loop(loop={**SHORT, "warm_up": 0, "learning_rate": 0.02}).fit()
     assert {step.rate for step in spy} == {0.02}
