@@ -37,7 +37,8 @@ METRICS = ("hr@10", "ndcg@10")
 CHOSEN = (
     "evaluation.max_cases=30000",
     "training.tune_cases=30000",
-    "training.training_share=0.13",
+    "training.training_share=0.15",
+    "training.max_trials=150",
     "training.epoch_steps=260",
     "training.epochs=10",
 )
