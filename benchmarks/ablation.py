@@ -158,7 +158,6 @@ OF_SEQUENCE: dict[str, dict[str, Any]] = {
     "view: insert": beside("two_histories", ways=["insert"]),
     "view: drop-out alone": beside("two_histories", ways=[]),
     "perturbed by .1": {"objectives": [NEXT | {"perturb": 0.1}]},
-    "ids hidden .1": {"encoders": {"ids": {"dropout": 0.1, "start": "factors"}}},
     "unit vectors, temperature .1": {
         "model": {"embedding_dim": 128},
         "objectives": [NEXT | {"temperature": 0.1}],
