@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
     from shelfspace.comparing import compare
     from shelfspace.errors import InputError, JobError, ShelfspaceError
-    from shelfspace.pipeline import check, evaluate, train
+    from shelfspace.pipeline import check, evaluate, fit, train
     from shelfspace.space import Space
     from shelfspace.tasks.recommend import Event
-    from shelfspace.tasks.results import Hit, Hits
+    from shelfspace.tasks.results import Groups, Hit, Hits
     from shelfspace.tuning import tune
 
 __all__ = [
     "Event",
+    "Groups",
     "Hit",
     "Hits",
     "InputError",
@@ -32,6 +33,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "fit",
     "open",
     "train",
     "tune",
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Event": "shelfspace.tasks.recommend",
+    "Groups": "shelfspace.tasks.results",
     "Hit": "shelfspace.tasks.results",
     "Hits": "shelfspace.tasks.results",
     "InputError": "shelfspace.errors",
@@ -50,6 +53,7 @@ _HOMES = {
     "check": "shelfspace.pipeline",
     "compare": "shelfspace.comparing",
     "evaluate": "shelfspace.pipeline",
+    "fit": "shelfspace.pipeline",
     "train": "shelfspace.pipeline",
     "tune": "shelfspace.tuning",
 }

@@ -3,7 +3,7 @@
 RUN/current            names N, replaced atomically
 RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
                        blend.json  linear.npz  history.npz  index/  encoders/NAME/*.onnx  model.safetensors
-                       ranker/facts.npz  ranker/MODE.txt (LightGBM's own text)
+                       ranker/facts.npz  ranker/MODE.txt (LightGBM's own text)  tasks/NAME/
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -32,6 +32,7 @@ from shelfspace.features import Facts
 from shelfspace.index import Index, open_index
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.retriever import Retriever
+from shelfspace.matching.fitted import FittedMatch
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -45,6 +46,9 @@ READABLE = (1, 2)
 KEPT = (Learnt, Autoencoded)
 """Models that are written though they do not answer: they encode what is new and foretell what else is asked."""
 
+FITTED = {"match": FittedMatch}
+"""What a task learns, by the task's name."""
+
 T = TypeVar("T")
 
 
@@ -57,7 +61,8 @@ class Holding:
     vectors: float32 [N, embedding_dim], unit length, 0 where an item has neither behaviour nor content;
     blocks: what stands side by side in a vector, name -> width; the widths sum to embedding_dim;
     index: the vectors, ready to be searched;  blend: the models that recommend;
-    address: which index, as in `[index] use`;  folder: the run it was read from.
+    address: which index, as in `[index] use`;  folder: the run it was read from;
+    tasks: what tasks learnt of their own, by name.
     """
 
     catalogue: Catalogue
@@ -70,6 +75,7 @@ class Holding:
     blend: Blend
     address: str = "exact"
     folder: Path | None = None
+    tasks: Mapping[str, FittedMatch] = field(default_factory=dict)
 
     @cached_property
     def titles(self) -> list[str]:
@@ -173,6 +179,10 @@ def _write(space: Holding, folder: Path) -> None:
         (folder / "ranker" / f"{mode}.txt").write_bytes(ranker.trees.encode())
     (folder / "index").mkdir()
     space.index.save(folder / "index")
+    for name, fitted in space.tasks.items():
+        (folder / "tasks" / name).mkdir(parents=True)
+        for file, data in fitted.files().items():
+            (folder / "tasks" / name / file).write_bytes(data)
 
 
 _HISTORY = ("indptr", "item", "time", "weight", "kind", "basket")
@@ -236,7 +246,15 @@ def _read(folder: Path) -> dict[str, Any]:
         "index": index,
         "blend": blend,
         "address": about["index"],
+        "tasks": {
+            name: _fitted(folder / "tasks" / name) for name in FITTED if (folder / "tasks" / name).is_dir()
+        },
     }
+
+
+def _fitted(folder: Path) -> FittedMatch:
+    with _reading(folder):
+        return FITTED[folder.name].read(partial(_file, folder))
 
 
 def _of(used: Mapping[str, Retriever], weights: Mapping[str, float]) -> dict[str, float]:

@@ -15,14 +15,15 @@ from shelfspace import config as settings
 from shelfspace.deciding import decided, models_of, num_named
 from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
-from shelfspace.errors import ConfigError, GateError, SpaceError
+from shelfspace.errors import ConfigError, GateError, SpaceError, did_you_mean
 from shelfspace.evaluation import choosing
-from shelfspace.evaluation.card import write_card
+from shelfspace.evaluation.card import write_card, write_listings_card
 from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.gate import Gate
 from shelfspace.evaluation.models import Model, Told, fit_all
 from shelfspace.evaluation.report import Neighbours, write_report
 from shelfspace.features import Facts
+from shelfspace.fitting import FITS, fit_tasks, measured, space_of_listings
 from shelfspace.index import open_index
 from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import ItemVectors
@@ -102,11 +103,17 @@ def train(
     checkpoint = _checkpoint(out, table, resume=resume)
     shop = read(plan, frames, out, told)
     require_trainable(shop)
+    if "events" not in table:
+        shutil.rmtree(checkpoint)
+        return _of_listings(plan, shop, out, told)
     models = models_of(
         plan, shop, told, start=Path(start) if start is not None else None, same_shop=same_shop, out=out
     )
     chosen, gate = decided(plan, shop, models, told, checkpoint)
-    space = None if strict and gate.verdict == "worse" else _space(plan, shop, models, chosen, told)
+    tasks = fit_tasks(plan, shop, told)
+    gate = replace(gate, metrics=gate.metrics | measured(tasks))
+    refused = strict and gate.verdict == "worse"
+    space = None if refused else replace(_space(plan, shop, models, chosen, told), tasks=tasks)
     gate.write(out)
     write_card(out / "card.md", gate.metrics, _counts(shop), chosen)
     _report(out / "report.html", gate, shop, chosen, space)
@@ -116,6 +123,48 @@ def train(
     space.save(out)
     shutil.rmtree(checkpoint)
     return Space.open(out)
+
+
+def fit(
+    run: str | Path,
+    task: str,
+    *,
+    sets: Sequence[str] = (),
+    told: Told | None = None,
+    **frames: Any,
+) -> Space:
+    """Fit a task of a run anew, on the run's data, and make that its current space; the rest of it stays as it is.
+
+    Args:
+        run: a run folder.
+        task: one of `shelfspace.fitting.FITS`.
+        sets: `section.key=value`, read after the run's settings, such as `matches.path=reviewed.csv`.
+        told: progress.
+        frames: the tables, where the run was trained from data frames.
+
+    Raises:
+        ConfigError: the task is unknown, or a setting is not what it must be.
+        SpaceError: the folder holds no finished run, or the data have other items than the space.
+
+    Example:
+        >>> space = ss.fit("runs/shop", "match")  # doctest: +SKIP
+    """
+    if task not in FITS:
+        raise ConfigError(f"nothing is fitted for {task!r}{did_you_mean(task, FITS)}; known: {list(FITS)}")
+    space, table = Space.open(run), _settings_of_run(run, sets)
+    if table.get(task, False) is False:
+        table[task] = {}
+    plan = Plan.of(table)
+    shop = read(plan, frames, None, told)
+    if not shop.catalogue.ids.array.equals(space.catalogue.ids.array):
+        raise SpaceError(f"the items are not those of the space in {run} any more: train it again")
+    space = replace(space, tasks=dict(space.tasks) | fit_tasks(plan, shop, told))
+    file = Path(run) / "metrics.json"
+    metrics = json.loads(file.read_text("utf-8")) | measured(dict(space.tasks))
+    file.write_text(json.dumps(metrics, ensure_ascii=False, indent=1), "utf-8")
+    (Path(run) / "config.toml").write_text(tomlkit.dumps(table), "utf-8")
+    space.save(run)
+    return Space.open(run)
 
 
 def evaluate(
@@ -141,11 +190,13 @@ def evaluate(
         SpaceError: the run has no settings.
         InputError: the data or a setting is not what it must be.
     """
-    file = Path(run) / "config.toml"
-    if not file.is_file():
-        raise SpaceError(f"{run} holds no finished run: {file.name} is missing")
     chosen_protocol = [f"evaluation.protocol={protocol}"] if protocol else []
-    plan = Plan.of(settings.load(file, sets=[*sets, *chosen_protocol]))
+    plan = Plan.of(_settings_of_run(run, [*sets, *chosen_protocol]))
+    if "events" not in plan.table:
+        raise ConfigError(
+            f"{run} was made from listings alone: there are no events to measure with; "
+            f"`shelfspace fit {run} match` measures matching"
+        )
     shop = read(plan, frames, None, told)
     require_trainable(shop)
     _, gate = decided(plan, shop, models_of(plan, shop, told), told, None)
@@ -170,6 +221,23 @@ def loaded(config: Source | None, sets: Sequence[str], frames: Mapping[str, Any]
     if "items" not in given and "events" in given:
         given["items"] = {"from": "events"}
     return given
+
+
+def _settings_of_run(run: str | Path, sets: Sequence[str]) -> settings.Table:
+    file = Path(run) / "config.toml"
+    if not file.is_file():
+        raise SpaceError(f"{run} holds no finished run: {file.name} is missing")
+    return settings.load(file, sets=sets)
+
+
+def _of_listings(plan: Plan, shop: Shop, out: Path, told: Told | None) -> Space:
+    """Make and write the space of a shop without events."""
+    space, metrics = space_of_listings(plan, shop, told)
+    (out / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=1), "utf-8")
+    (out / "config.toml").write_text(tomlkit.dumps(plan.table), "utf-8")
+    write_listings_card(out / "card.md", metrics, {"items": len(shop.catalogue)})
+    space.save(out)
+    return Space.open(out)
 
 
 def read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | None = None) -> Shop:

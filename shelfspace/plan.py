@@ -11,6 +11,7 @@ from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.models import LinearModel, models_of
 from shelfspace.index import open_index
+from shelfspace.matching.matcher import Match
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import PROTOCOLS, possible_protocols
@@ -72,6 +73,7 @@ class Plan:
     training: Training
     mixing: Mixing
     indexing: Indexing
+    match: Match | None
 
     @classmethod
     def of(cls, table: settings.Table) -> "Plan":
@@ -90,6 +92,7 @@ class Plan:
                 "learnt_knn",
                 "autoencoder",
                 "tune",
+                "match",
                 *LEARNING,
                 *_SECTIONS,
             ],
@@ -132,6 +135,7 @@ class Plan:
             parts["training"],
             parts["blend"],
             parts["index"],
+            _match(table),
         )
 
 
@@ -160,6 +164,16 @@ def _autoencoder(table: settings.Table, training: Training) -> "AutoencoderPlan 
     )
     plan: AutoencoderPlan = module.AutoencoderPlan.of(section, _loop(training))
     return plan
+
+
+def _match(table: settings.Table) -> Match | None:
+    """Check `[match]`; None where the file has none, or `false`."""
+    section = table.get("match", False)
+    if section is False:
+        return None
+    if not isinstance(section, dict):
+        raise ConfigError(f"match = {section!r}: write a section [match], or false to leave it out")
+    return Match(**settings.checked(Match, section, "match"))
 
 
 def _loop(training: Training) -> Optimisation:

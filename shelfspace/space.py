@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.similar import similar
 
@@ -19,8 +20,9 @@ class Space(Holding):
         >>> space.similar("sku-42", k=5).to_frame()  # doctest: +SKIP
     """
 
-    similar = similar
+    match = match
     recommend = recommend
+    similar = similar
 
     def export(self, to: str | Path) -> int:
         """Write every item's vector to a Parquet file: `item_id`, `title`, `vector` (float32 [embedding_dim]).

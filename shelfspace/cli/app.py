@@ -14,6 +14,7 @@ import shelfspace
 from shelfspace import config
 from shelfspace.cli import asking, screen, spaces, tables
 from shelfspace.errors import GateError, ShelfspaceError
+from shelfspace.fitting import FITS
 from shelfspace.shop import demo as demo_shops
 from shelfspace.space import Space
 from shelfspace.tasks import TASKS
@@ -78,7 +79,21 @@ def train(
             told=told,
         )
     _show_metrics(out, as_json)
-    screen.say(f"written: {out} (report.html shows it all)")
+    page = "report.html shows it all" if (out / "report.html").is_file() else f"ask: shelfspace match {out}"
+    screen.say(f"written: {out} ({page})")
+
+
+@app.command()
+def fit(
+    run: asking.RUN,
+    task: Annotated[str, typer.Argument(help=f"which task: {', '.join(FITS)}")],
+    sets: SET = None,
+    as_json: JSON = False,
+) -> None:
+    """Fit a task of a run anew, on the run's data; the rest of the space stays as it is."""
+    with _told() as told:
+        shelfspace.fit(run, task, sets=sets or (), told=told)
+    _show_metrics(run, as_json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -10,13 +10,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import typer
 
-from shelfspace import doors
+from shelfspace import config, doors
 from shelfspace.cli import screen
+from shelfspace.cli.review import write_review
 from shelfspace.errors import InputError
 from shelfspace.space import Space
 from shelfspace.tasks import Task
 from shelfspace.tasks.recommend import Event
-from shelfspace.tasks.results import Hits
+from shelfspace.tasks.results import Groups, Hits
 
 BATCH = 4096
 """Subjects asked at once when everyone is asked."""
@@ -24,6 +25,12 @@ BATCH = 4096
 RUN = Annotated[Path, typer.Argument(help="a run folder, as `shelfspace train` leaves it")]
 ALL = Annotated[bool, typer.Option("--all", help="ask for everyone the space knows; needs --to")]
 TO = Annotated[Path | None, typer.Option(help="write the answers to a .parquet, .csv or .json file")]
+GROUPS_TO = Annotated[
+    Path | None,
+    typer.Option(
+        help="write the groups to a .parquet, .csv or .json file, or all pairs to an .html page for review"
+    ),
+]
 JSON = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -32,33 +39,34 @@ def command(name: str, task: Task) -> Callable[..., None]:
     asked = doors.fields(task.ask)
 
     def run_command(**given: Any) -> None:
-        run, everyone, to, as_json = (given.pop(key) for key in ("run", "everyone", "to", "as_json"))
+        run, to, as_json = (given.pop(key) for key in ("run", "to", "as_json"))
+        everyone = given.pop("everyone", False)
         space = Space.open(run)
         subject = next(f for f in asked if f.is_subject)
         subjects = given.pop(subject.name) or []
         settings = {f.name: _parsed(space, f, given[f.name]) for f in asked if not f.is_subject}
-        if everyone:
+        if everyone and task.everyone is not None:
             if subjects or to is None:
                 raise InputError(
                     f"--all answers for every {subject.name}: name none, and give --to FILE.parquet"
                 )
-            _write_everyone(space, task, to, settings)
+            _write_everyone(space, task, task.everyone(space), to, settings)
             return
         if not subjects and subject.required:
             raise InputError(f"name at least one {subject.name}, or give --all --to FILE.parquet")
-        hits = task.ask(space, *([subjects] if subjects else []), **settings)
+        answer = task.ask(space, *([subjects] if subjects else []), **settings)
         if to is not None:
-            _write([hits], to)
-            screen.say(f"{len(hits):,} answers written to {to}")
+            rows = _write_groups(space, answer, to) if isinstance(answer, Groups) else _write([answer], to)
+            screen.say(f"{rows:,} answers written to {to}")
         else:
-            screen.show(hits.to_json() if as_json else hits.to_table())
-            for note in () if as_json else hits.notes:
+            screen.show(answer.to_json() if as_json else answer.to_table())
+            for note in () if as_json else answer.notes:
                 screen.say(f"note: {note}")
 
     parameters = [_parameter("run", RUN), *(_parameter(*_option(f)) for f in asked)]
     parameters += [
-        _parameter("everyone", ALL, False),
-        _parameter("to", TO, None),
+        *([_parameter("everyone", ALL, False)] if task.everyone is not None else []),
+        _parameter("to", TO if task.everyone is not None else GROUPS_TO, None),
         _parameter("as_json", JSON, False),
     ]
     run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -102,10 +110,27 @@ def _event(space: Space, text: str) -> Event:
     return Event(item, time)
 
 
-def _write_everyone(space: Space, task: Task, to: Path, settings: dict[str, Any]) -> None:
-    subjects = task.everyone(space)
+def _write_groups(space: Space, groups: Groups, to: Path) -> int:
+    if to.suffix == ".html":
+        return write_review(to, groups, _photos(space))
+    return _write([groups], to)
 
-    def answers() -> Iterator[Hits]:
+
+def _photos(space: Space) -> Path | None:
+    """Return where the run's photo paths start: the folder that its settings name, or that of its items."""
+    file = space.folder / "config.toml" if space.folder is not None else None
+    if file is None or not file.is_file():
+        return None
+    items = config.load(file).get("items", {})
+    path = items.get("folder") or (Path(items["path"]).parent if "path" in items else None)
+    return None if path is None else Path(path)
+
+
+def _write_everyone(
+    space: Space, task: Task, subjects: Sequence[str], to: Path, settings: dict[str, Any]
+) -> None:
+
+    def answers() -> Iterator[Hits | Groups]:
         with screen.progress() as bar:
             at = bar.add_task("answering", total=len(subjects))
             for start in range(0, len(subjects), BATCH):
@@ -117,7 +142,7 @@ def _write_everyone(space: Space, task: Task, to: Path, settings: dict[str, Any]
     screen.say(f"{rows:,} answers for {len(subjects):,} written to {to}")
 
 
-def _write(answers: Iterator[Hits] | list[Hits], to: Path) -> int:
+def _write(answers: Iterable[Hits | Groups], to: Path) -> int:
     """Write answers as they come, beside the target and renamed when whole, so that no reader sees a part."""
     kind: Literal[".parquet", ".csv", ".json"] | str = to.suffix
     if kind not in (".parquet", ".csv", ".json"):
@@ -145,7 +170,7 @@ def _write(answers: Iterator[Hits] | list[Hits], to: Path) -> int:
     return rows
 
 
-def _flat(hits: Hits) -> Any:
+def _flat(hits: Hits | Groups) -> Any:
     """Return the table for CSV, which has no lists: `why` as JSON."""
     table = hits.table
     if "why" in table.column_names:

@@ -27,9 +27,30 @@ def metrics(found: Mapping[str, Any]) -> RenderableType:
             style = "bold" if model == "default" else ""
             table.add_row(model, *(_cell(values[name], wide=name == headline) for name in names), style=style)
         parts.append(table)
-    verdict = found["verdict"]
-    parts.append(Text(f"{verdict['outcome']}: {verdict['text']}", style=COLOURS[verdict["outcome"]]))
+    parts += _matched(found.get("match"))
+    if verdict := found.get("verdict"):
+        parts.append(Text(f"{verdict['outcome']}: {verdict['text']}", style=COLOURS[verdict["outcome"]]))
     return Group(*parts)
+
+
+def _matched(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """The same product: how many pairs, and how right on labelled ones."""
+    if found is None:
+        return []
+    said = f"match: {found['said']:,} pairs"
+    if found["stated_precision"] is not None:
+        said += f", by their chances {found['stated_precision']:.1%} of them right"
+    if "models" not in found:
+        return [Text(said)]
+    title = f"{said}\n{found['cases']:,} labelled pairs of the test"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("model")
+    for name in ("f1", "precision", "recall"):
+        table.add_column(name, justify="right")
+    for model, values in found["models"].items():
+        cells = (_cell(values[name], wide=name == "f1") for name in ("f1", "precision", "recall"))
+        table.add_row(model, *cells, style="bold" if model == "default" else "")
+    return [table]
 
 
 def _shown(headline: str) -> list[str]:

@@ -41,7 +41,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
     lines += ["", "## The blend", ""]
     for mode, mix in chosen.mixes.items():
         lines += _mix(MODES[mode], mix, headline)
-    lines += _foretold(metrics.get("foretold", {}))
+    lines += _foretold(metrics.get("foretold", {})) + _matched(metrics.get("match"))
     lines += [
         "",
         "## Mind",
@@ -54,6 +54,37 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         "",
     ]
     path.write_text("\n".join(lines), "utf-8")
+
+
+def write_listings_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+    """Write the card of a space that was made from listings alone; see `write_card`."""
+    lines = ["# Card of this space", "", "Made from what listings say; there were no events.", ""]
+    lines += [f"- {name}: {count:,}" for name, count in counts.items()]
+    path.write_text("\n".join([*lines, *_matched(metrics.get("match")), ""]), "utf-8")
+
+
+def _matched(found: Mapping[str, Any] | None) -> list[str]:
+    """Say how good matching is, where it was fitted."""
+    if found is None:
+        return []
+    said = f"{found['said']:,} pairs of listings are said to be one product"
+    if found["stated_precision"] is not None:
+        said += f", by their chances {found['stated_precision']:.1%} of them rightly"
+    lines = ["", "## The same product", "", f"{said}; the threshold is {found['threshold']:.3f}."]
+    if "models" not in found:
+        return [*lines, "No pairs were labelled for the test, so nothing was measured."]
+    lines += [
+        "",
+        f"On {found['cases']:,} labelled pairs, {found['matches']:,} of them matches, with 95 % intervals:",
+        "",
+        "| model | F1 | interval | precision | recall |",
+        "|---|---|---|---|---|",
+    ]
+    for name, model in found["models"].items():
+        precision, recall = (_number(model[metric]["value"]) for metric in ("precision", "recall"))
+        f1 = model["f1"]
+        lines.append(f"| {name} | {_number(f1['value'])} | {_interval(f1)} | {precision} | {recall} |")
+    return lines
 
 
 def _mix(what: str, mix: Mix, headline: str) -> list[str]:

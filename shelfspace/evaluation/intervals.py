@@ -58,7 +58,7 @@ def intervals(
     filled = np.where(there, table, 0.0)
     sums = np.concatenate([filled, there], axis=1)
     means = _ratio(sums.sum(axis=0, keepdims=True))[0]
-    drawn = _ratio(_resampled(sums, resamples, seed))
+    drawn = _ratio(resampled(sums, resamples, seed))
     edges = np.full((2, len(means)), np.nan)
     known = ~np.isnan(means)
     tail = (1.0 - level) / 2.0
@@ -82,8 +82,8 @@ def paired_difference(
     return interval(one - other, resamples=resamples, seed=seed, level=level)
 
 
-def _resampled(table: Values, resamples: int, seed: int) -> Values:
-    """The column sums of each resample, [R, M]."""
+def resampled(table: Values, resamples: int, seed: int) -> Values:
+    """Return the column sums of each resample of the rows of a table [B, M], float64 [R, M]."""
     rng = np.random.default_rng(seed)
     size = len(table)
     rows = max(1, _CELLS // max(1, size))

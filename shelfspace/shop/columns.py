@@ -74,7 +74,7 @@ def find_columns(
     for column in section.schema.columns:
         if column.required and column.name not in found and column.name not in optional:
             raise DataError(
-                f"{source.label} has no column {column.name!r}{did_you_mean(column.name, source.columns)} "
+                f"{source.label} has no column {column.name!r}{did_you_mean(column.name, source.columns) or '.'} "
                 f'Say which it is: [{section.name}] {column.name} = "…". Columns: {", ".join(source.columns)}'
             )
     return {name: found[name] for name in section.schema.names if name in found}
@@ -157,7 +157,7 @@ def _mapped(section: Section, source: Source, column: Column, given: str | list[
         return Found(column, (wrong,), "expression")
     raise DataError(
         f"{source.label} has no column {wrong!r}, which [{section.name}] {column.name} names"
-        f"{did_you_mean(wrong, source.columns)} Columns: {', '.join(source.columns)}"
+        f"{did_you_mean(wrong, source.columns) or '.'} Columns: {', '.join(source.columns)}"
     )
 
 

@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 Ints = npt.NDArray[np.int64]
@@ -88,6 +89,32 @@ def near_duplicates(
         target[rows] = rows[merged]
         group = target[group]
     _, start, inverse = np.unique(group, return_index=True, return_inverse=True)
+    order = np.empty(len(start), np.int32)
+    order[np.argsort(start)] = np.arange(len(start))
+    return order[inverse]
+
+
+def joined(
+    groups: npt.NDArray[np.int32], left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int32]:
+    """Join the groups of listings that somebody said are one product.
+
+    Args:
+        groups: int32 [N].
+        left: integers [P], listings, each said to be the same product as
+        right: integers [P].
+
+    Returns:
+        int32 [N], numbered by first appearance. O(N + P).
+
+    Example:
+        >>> joined(np.array([0, 0, 1, 2], np.int32), np.array([1]), np.array([3])).tolist()
+        [0, 0, 1, 0]
+    """
+    size = int(groups.max(initial=-1)) + 1
+    graph = sparse.csr_array((np.ones(len(left), bool), (groups[left], groups[right])), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    _, start, inverse = np.unique(component[groups], return_index=True, return_inverse=True)
     order = np.empty(len(start), np.int32)
     order[np.argsort(start)] = np.arange(len(start))
     return order[inverse]

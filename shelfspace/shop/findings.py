@@ -79,7 +79,7 @@ def check_of(found: Findings) -> Check:
         non_products=found.dropped,
         bots=found.judged.bots if found.judged is not None else (),
         shape=shape_of(history, catalogue),
-        problems=problems_of(history, catalogue),
+        problems=problems_of(history, catalogue, has_log=found.log is not None),
         notes=tuple(_notes(found, gone)),
     )
 
@@ -185,11 +185,15 @@ def shape_of(history: History, catalogue: Catalogue) -> Shape:
     )
 
 
-def problems_of(history: History, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return what stands in the way of learning, each with what is needed."""
+def problems_of(history: History, catalogue: Catalogue, *, has_log: bool = True) -> tuple[str, ...]:
+    """Return what stands in the way of learning, each with what is needed. Without a log listings are learnt from."""
     problems = []
     if not len(catalogue):
         problems.append("the catalogue is empty: at least two items are needed")
+    if not has_log:
+        if len(catalogue) == 1:
+            problems.append("the catalogue has one item: at least two are needed")
+        return tuple(problems)
     if not history.num_events:
         problems.append(
             "there is no event to learn from: give [events] with an item and a user, session or basket"

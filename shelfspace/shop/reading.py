@@ -7,6 +7,7 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +17,7 @@ from shelfspace.shop import clean as rules
 from shelfspace.shop import columns
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.cleaning import CleanSettings
-from shelfspace.shop.duplicates import near_duplicates
+from shelfspace.shop.duplicates import joined, near_duplicates
 from shelfspace.shop.eventlog import EventLog, item_columns, read_log
 from shelfspace.shop.findings import Findings, check_of
 from shelfspace.shop.history import History
@@ -289,11 +290,27 @@ def _catalogue(
         known_columns = {name: table[name] for name in table.column_names}
         table = pa.table(known_columns | {"price": prices["price"].take(where)})
     titles = table["title"].to_pylist() if "title" in table.column_names else None
-    alone = np.arange(len(ids), dtype=np.int32)
+    named = Ids(ids, "item")
+    duplicates = np.arange(len(ids), dtype=np.int32)
+    if titles and clean.duplicate_listings:
+        duplicates = near_duplicates(titles)
+    if "matches" in tables.others:
+        duplicates = joined(duplicates, *_said_to_be_one(tables.others["matches"].table, named))
     return Catalogue(
-        ids=Ids(ids, "item"),
+        ids=named,
         table=table,
         first_seen=first_seen(history, table["published"] if "published" in table.column_names else None),
-        duplicates=near_duplicates(titles) if titles and clean.duplicate_listings else alone,
+        duplicates=duplicates,
         vectors=items.vectors,
     )
+
+
+def _said_to_be_one(matches: pa.Table, ids: Ids) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the rows of pairs that are labelled as one product; not those that are kept for a test."""
+    told = matches.filter(matches["label"])
+    if "split" in told.column_names:
+        split = pc.fill_null(pc.utf8_lower(told["split"]), "train")
+        told = told.filter(pc.not_equal(split, "test"))
+    left, right = (ids.rows(told[name].combine_chunks()) for name in ("left_id", "right_id"))
+    known = (left >= 0) & (right >= 0)
+    return left[known], right[known]

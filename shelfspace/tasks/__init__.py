@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
-from shelfspace.tasks.results import Hits
+from shelfspace.tasks.results import Groups, Hits
 from shelfspace.tasks.similar import similar
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task and, for answers to everyone at once, who everyone is."""
+    """A task and, for answers to everyone at once, who everyone is; None: without a subject it answers for all."""
 
-    ask: Callable[..., Hits]
-    everyone: Callable[[Any], Sequence[str]]
+    ask: Callable[..., Hits | Groups]
+    everyone: Callable[[Any], Sequence[str]] | None = None
 
 
 def _users(space: Holding) -> Sequence[str]:
@@ -29,6 +30,7 @@ def _items(space: Holding) -> Sequence[str]:
 
 
 TASKS = {
+    "match": Task(match),
     "recommend": Task(recommend, _users),
     "similar": Task(similar, _items),
 }

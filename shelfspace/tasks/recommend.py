@@ -58,13 +58,16 @@ def recommend(
         UnknownIdError: an item of the history is not in the catalogue. (An unknown user is no error: the shop's
             popular items answer, and a note says so.)
         FilterError: `where` cannot be read.
-        InputError: k is out of range, a time cannot be read, or a history comes with several users.
+        InputError: k is out of range, a time cannot be read, a history comes with several users, or the space was
+            made from listings alone.
 
     Example:
         >>> space.recommend("user-7", k=5)  # doctest: +SKIP
         >>> space.recommend(history=["sku-1", "sku-9"], where="price<20")  # doctest: +SKIP
     """
     checked_k(k)
+    if not space.blend.retrievers:
+        raise InputError("this space was made from listings alone: there are no events to recommend by")
     users = [user] if isinstance(user, str) else list(user or [])
     if history is not None and len(users) > 1:
         raise InputError("a history belongs to one shopper; give one user with it, or none")
