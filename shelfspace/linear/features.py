@@ -4,7 +4,6 @@ N items, F features, T tokens of all items.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,11 +18,15 @@ from scipy import sparse
 from shelfspace.config import Range
 from shelfspace.linear.retriever import Arrays
 from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.folding import folded
 
 Tokens = list[list[str]]
 
 UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+_SIGNS = r"\u0591-\u05c7\u064b-\u065f\u0900-\u0dff"
+"""Vowels and other signs that stand on letters: Hebrew, Arabic, and the scripts of India."""
+
+_WORD = re.compile(rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_SIGNS}])+")
 _PIECE = 4
 
 
@@ -112,7 +115,7 @@ class ItemFeatures:
 
 
 def words_of(text: str | None) -> list[str]:
-    """Return the words of a text without case and accents; a character each where a script has no spaces.
+    """Return the words of a folded text; a character each where a script has no spaces.
 
     Example:
         >>> words_of("Crème brûlée 红茶")
@@ -120,10 +123,7 @@ def words_of(text: str | None) -> list[str]:
     """
     if not text:
         return []
-    plain = unicodedata.normalize("NFKD", text.replace("'", "").replace("’", "")).casefold()
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFC", "".join(c for c in plain if not unicodedata.combining(c)))
-    return _WORD.findall(plain)
+    return _WORD.findall(folded(text.replace("'", "").replace("’", "")))
 
 
 def _words_and_pairs(text: str | None) -> list[str]:

@@ -1,7 +1,6 @@
 """Listings as matching reads them. N listings."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import pyarrow as pa
 from shelfspace.errors import ConfigError, did_you_mean
 from shelfspace.linear.features import UNSPACED, words_of
 from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.folding import folded
 
 Floats = npt.NDArray[np.float64]
 Sources = npt.NDArray[np.int32]
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 class Listings:
     """What N listings say.
 
-    titles: the titles, folded: one width, no case, no accents;  texts: all that is said, the title first;
+    titles: the titles, folded;  texts: all that is said, the title first;
     prices: float64 [N], NaN where there is none;
     source: int32 [N], which catalogue or seller a listing is from, where pairs are of two sources; else None.
 
@@ -114,17 +114,6 @@ class Listings:
         return [frozenset(_NUMBER.findall(text)) for text in self.texts]
 
 
-def folded(text: str | None) -> str:
-    """Return a text in one width, without case and accents.
-
-    Example:
-        >>> folded("ＣＡＦÉ  Ｘ１")
-        'cafe  x1'
-    """
-    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", (text or "")[:MAX_LENGTH]).casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip()
-
-
 def squeezed(text: str) -> str:
     """Return a folded text without anything but letters and digits."""
     return _NOISE.sub("", text)
@@ -140,7 +129,7 @@ def _texts(catalogue: Catalogue, name: str) -> list[str]:
     column = catalogue.column(name)
     if column is None:
         return [""] * len(catalogue)
-    return [folded(_said(value)) for value in column.to_pylist()]
+    return [folded(_said(value)[:MAX_LENGTH]).strip() for value in column.to_pylist()]
 
 
 def _said(value: str | Sequence[str] | None) -> str:

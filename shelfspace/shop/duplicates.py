@@ -8,7 +8,6 @@ N listings, G distinct titles, F character n-grams.
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -18,6 +17,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
+
+from shelfspace.shop.folding import folded
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -129,8 +130,7 @@ def _words(title: str | None) -> tuple[str, ...]:
     """Cut a title into numbers, runs of letters, plus signs, and single Chinese or Japanese characters."""
     if not title:
         return ()
-    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", title).casefold())
-    plain = "".join(c for c in plain if not unicodedata.combining(c)).replace("'", "").replace("’", "")
+    plain = folded(title).replace("'", "").replace("’", "")
     words = tuple(_WORD.findall(_IDLE_PHRASE.sub(" ", plain)))
     return tuple(w for w in words if w not in IDLE_WORDS) or words
 

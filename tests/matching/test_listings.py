@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from shelfspace.errors import ConfigError
-from shelfspace.matching.listings import MAX_LENGTH, Listings, folded, squeezed
+from shelfspace.matching.listings import MAX_LENGTH, Listings, squeezed
 from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.folding import folded
 from shelfspace.shop.ids import Ids
 
 
@@ -21,10 +22,8 @@ def catalogue_of(**columns: list) -> Catalogue:
     )
 
 
-def test_width_case_and_accents_are_folded():
-    assert folded("ＣＡＦÉ Ｘ１") == "cafe x1"
-    assert squeezed(folded("DVD-R  52x / 16X")) == "dvdr52x16x"
-    assert folded(None) == ""
+def test_what_stands_between_letters_is_squeezed_out():
+    assert squeezed(folded("DVD-R  52x / １６Ｘ")) == "dvdr52x16x"
 
 
 def test_codes_are_words_with_a_digit_without_their_dashes():

@@ -1,0 +1,1 @@
+"""Photos of products: decoded safely, kept once, fetched politely. No torch."""
