@@ -49,7 +49,8 @@ def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple
         DataError: the listings say nothing.
     """
     tasks = fit_tasks(replace(plan, match=plan.match or Match()), shop, told)
-    learnt = ItemVectors().learn(shop.history, shop.catalogue)
+    # without behaviour to be joined with, content lies as its words do: a phrase is a part of a listing
+    learnt = ItemVectors(content_power=1.0).learn(shop.history, shop.catalogue)
     if not learnt.vectors.any():
         raise DataError(
             "there are no events, and the items have no title or other content to learn from: "
@@ -65,6 +66,7 @@ def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple
         vectors=learnt.vectors,
         blocks=learnt.blocks,
         index=index,
+        listed=learnt.listed,
         blend=Blend({}, {}, {"new": {}, "any": {}}),
         address=plan.indexing.use,
         tasks=tasks,

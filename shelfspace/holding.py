@@ -2,7 +2,7 @@
 
 RUN/current            names N, replaced atomically
 RUN/spaces/N/          immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
-                       blend.json  linear.npz  history.npz  index/  encoders/NAME/*.onnx  model.safetensors
+                       blend.json  linear.npz  history.npz  listed.npz  index/  encoders/NAME/*.onnx  model.safetensors
                        ranker/facts.npz  ranker/MODE.txt (LightGBM's own text)  tasks/NAME/
 """
 
@@ -32,6 +32,7 @@ from shelfspace.features import Facts
 from shelfspace.index import Index, open_index
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.retriever import Retriever
+from shelfspace.linear.vectors import Listed
 from shelfspace.matching.fitted import FittedMatch
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -61,6 +62,7 @@ class Holding:
     vectors: float32 [N, embedding_dim], unit length, 0 where an item has neither behaviour nor content;
     blocks: what stands side by side in a vector, name -> width; the widths sum to embedding_dim;
     index: the vectors, ready to be searched;  blend: the models that recommend;
+    listed: where listings that come later lie, where no tower says it;
     address: which index, as in `[index] use`;  folder: the run it was read from;
     tasks: what tasks learnt of their own, by name.
     """
@@ -73,6 +75,7 @@ class Holding:
     blocks: Mapping[str, int]
     index: Index
     blend: Blend
+    listed: Listed | None = None
     address: str = "exact"
     folder: Path | None = None
     tasks: Mapping[str, FittedMatch] = field(default_factory=dict)
@@ -177,6 +180,8 @@ def _write(space: Holding, folder: Path) -> None:
     for mode, ranker in blend.rankers.items():
         np.savez(folder / "ranker" / "facts.npz", values=ranker.facts.values)
         (folder / "ranker" / f"{mode}.txt").write_bytes(ranker.trees.encode())
+    if space.listed is not None:
+        np.savez(folder / "listed.npz", **space.listed.arrays())  # type: ignore[arg-type]
     (folder / "index").mkdir()
     space.index.save(folder / "index")
     for name, fitted in space.tasks.items():
@@ -245,11 +250,16 @@ def _read(folder: Path) -> dict[str, Any]:
         "blocks": about["blocks"],
         "index": index,
         "blend": blend,
+        "listed": _load(folder / "listed.npz", _listed) if (folder / "listed.npz").is_file() else None,
         "address": about["index"],
         "tasks": {
             name: _fitted(folder / "tasks" / name) for name in FITTED if (folder / "tasks" / name).is_dir()
         },
     }
+
+
+def _listed(path: Path) -> Listed:
+    return Listed.restored(_arrays(path))
 
 
 def _fitted(folder: Path) -> FittedMatch:

@@ -26,7 +26,7 @@ from shelfspace.features import Facts
 from shelfspace.fitting import FITS, fit_tasks, measured, space_of_listings
 from shelfspace.index import open_index
 from shelfspace.linear.retriever import Retriever
-from shelfspace.linear.vectors import ItemVectors
+from shelfspace.linear.vectors import ItemVectors, Listed
 from shelfspace.plan import Plan, filled
 from shelfspace.shop.check import Check, write_page
 from shelfspace.shop.history import History
@@ -265,7 +265,7 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
     needed = ItemVectors | Learnt | Autoencoded
     used = [m for m in models if m.name in chosen.used or issubclass(m.part, needed)]
     fitted = fit_all(used, chosen.settings, history, shop.catalogue, told=told)
-    vectors, blocks = _vectors(fitted, history, shop)
+    vectors, blocks, listed = _vectors(fitted, history, shop)
     index = open_index(plan.indexing.use, vectors.shape[1])
     index.add(np.arange(len(vectors), dtype=np.int32), vectors)
     return Space(
@@ -276,6 +276,7 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
         vectors=vectors,
         blocks=blocks,
         index=index,
+        listed=listed,
         blend=choosing.blend_of(
             fitted, chosen.mixes, plan.mixing.num_candidates, Facts.of(history, shop.catalogue)
         ),
@@ -285,17 +286,20 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
 
 def _vectors(
     fitted: Mapping[str, Retriever], history: History, shop: Shop
-) -> tuple[npt.NDArray[np.float32], dict[str, int]]:
-    """Return the space's vectors and their blocks: of towers, else factorised by name, else what rebuilds rows."""
+) -> tuple[npt.NDArray[np.float32], dict[str, int], Listed | None]:
+    """Return the space's vectors and their blocks: of towers, else factorised by name, else what rebuilds rows.
+
+    The last is where listings that come later lie, where it is not the towers that say it.
+    """
     factorised = [part for part in fitted.values() if isinstance(part, ItemVectors)]
     for part in fitted.values():
         if isinstance(part, Learnt):
-            return _unit(part.vectors), {"learnt": part.vectors.shape[1]}
+            return _unit(part.vectors), {"learnt": part.vectors.shape[1]}, None
     for part in fitted.values():
         if isinstance(part, Autoencoded) and not factorised:
-            return _unit(part.vectors), {"autoencoder": part.vectors.shape[1]}
+            return _unit(part.vectors), {"autoencoder": part.vectors.shape[1]}, None
     space = factorised[0] if factorised else ItemVectors().learn(history, shop.catalogue)
-    return space.vectors, space.blocks
+    return space.vectors, space.blocks, space.listed
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

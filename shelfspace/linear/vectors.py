@@ -3,7 +3,8 @@
 U users, N items, F features, D embedding_dim, K the width of one block, R ready dimensions.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Self
 
 import numpy as np
@@ -22,8 +23,76 @@ from shelfspace.shop.history import History
 
 Flags = npt.NDArray[np.bool_]
 
+_WEIGHTS = ("words", "pieces", "description", "brand", "category", "attributes", "rarity")
+
 RIDGE = 0.1
 """The regression's regularisation, as a share of the mean weight of a content direction."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Where what a listing says lies in the space: for listings that came after it was made.
+
+    words: the words, and how rare they are;  axes: float32 [F, K], from features to content;
+    principal: float32 [K', K], where content was narrowed with ready vectors, else of size 0;
+    ridge: float32 [K, K], from content to behaviour, of size 0 where there is none;
+    blocks: the width of each block;  share: the part of a cosine that behaviour decides.
+    """
+
+    words: ItemFeatures
+    axes: Floats
+    principal: Floats
+    ridge: Floats
+    blocks: dict[str, int]
+    share: float
+
+    def vectors(self, catalogue: Catalogue) -> Floats:
+        """Return where listings lie, float32 [N, D], unit length; 0 where nothing that they say is known."""
+        content = self.content(self.words.features(catalogue), list(catalogue.vectors.values()))
+        parts = {"content": content}
+        if "behaviour" in self.blocks:
+            parts["behaviour"] = _unit(content @ self.ridge) * content.any(axis=1, keepdims=True)
+        return _joined(parts, self.blocks, self.share)
+
+    def content(self, features: sparse.csr_array, ready: list[Floats]) -> Floats:
+        """Return the block of content, float32 [N, K]; ready vectors that a listing lacks are 0."""
+        parts = [_unit(features @ self.axes)] if self.axes.size else []
+        parts += [_unit(np.nan_to_num(vectors)) for vectors in ready]
+        width = self.principal.shape[0] or (parts[0].shape[1] if parts else 0)
+        together = np.hstack([np.zeros((features.shape[0], 0), np.float32), *parts])
+        together = _padded(together, width)
+        return _padded(
+            _unit(together @ self.principal if self.principal.size else together), self.blocks["content"]
+        )
+
+    def arrays(self) -> Arrays:
+        """Return all of it as arrays."""
+        held = {name: getattr(self, name) for name in ("axes", "principal", "ridge")}
+        weights = [getattr(self.words, name) for name in _WEIGHTS]
+        names = np.array(list(self.blocks), dtype=np.str_)
+        widths = np.array(list(self.blocks.values()), np.int64)
+        about = {
+            "weights": np.array(weights),
+            "share": np.array([self.share]),
+            "blocks": names,
+            "widths": widths,
+        }
+        return held | about | {f"words/{name}": array for name, array in self.words.word_arrays().items()}
+
+    @classmethod
+    def restored(cls, arrays: Arrays) -> Self:
+        """Return what `arrays` was given by."""
+        weights = dict(zip(_WEIGHTS, arrays["weights"].astype(np.float64).tolist(), strict=True))
+        said = {k.removeprefix("words/"): a for k, a in arrays.items() if k.startswith("words/")}
+        widths = arrays["widths"].astype(np.int64).tolist()
+        return cls(
+            ItemFeatures(**weights).restore_words(said),
+            arrays["axes"].astype(np.float32),
+            arrays["principal"].astype(np.float32),
+            arrays["ridge"].astype(np.float32),
+            dict(zip(arrays["blocks"].tolist(), widths, strict=True)),
+            float(arrays["share"].astype(np.float64)[0]),
+        )
 
 
 @dataclass(kw_only=True)
@@ -63,9 +132,13 @@ class ItemVectors:
     seed: int = 0
     vectors: Floats = field(init=False, repr=False)
     blocks: dict[str, int] = field(init=False, repr=False)
+    listed: Listed | None = field(init=False, repr=False, default=None)
 
     def learn(self, history: History, catalogue: Catalogue) -> Self:
-        """Set `vectors`, float32 [N, D], and `blocks`, the width of each block by name, in their order."""
+        """Set `vectors`, float32 [N, D], and `blocks`, the width of each block by name, in their order.
+
+        Where listings say anything, also `listed`, which finds the place of those that come later.
+        """
         if self.embedding_dim < 2:
             raise ConfigError(f"embedding_dim = {self.embedding_dim} must be at least 2")
         known = catalogue.known_at(history.now)
@@ -73,30 +146,34 @@ class ItemVectors:
         features = words.features(catalogue)
         has_content = features.nnz > 0 or bool(catalogue.vectors)
         self.blocks = _widths(self.embedding_dim, history.num_events > 0, has_content)
-        parts = {}
+        parts, self.listed = {}, None
         if "content" in self.blocks:
-            parts["content"] = self._content(features, catalogue, known)
+            self.listed = self._listed(words, features, catalogue, known)
+            parts["content"] = self.listed.content(features, list(catalogue.vectors.values()))
         if "behaviour" in self.blocks:
             parts["behaviour"] = self._behaviour(history, parts.get("content"))
-        shares = {"behaviour": self.share, "content": 1.0 - self.share}
-        joined = np.hstack([parts[name] * np.float32(np.sqrt(shares[name])) for name in self.blocks])
-        self.vectors = _unit(joined)
+        self.vectors = _joined(parts, self.blocks, self.share)
         return self
 
-    def _content(self, features: sparse.csr_array, catalogue: Catalogue, known: Flags) -> Floats:
-        """Return float32 [N, K], unit length, 0 where an item has none."""
-        width = self.blocks["content"]
-        parts = []
+    def _listed(
+        self, words: ItemFeatures, features: sparse.csr_array, catalogue: Catalogue, known: Flags
+    ) -> Listed:
+        """Learn the axes of content; the ridge from it to behaviour comes with behaviour."""
+        width, none = self.blocks["content"], np.zeros((0, 0), np.float32)
+        scaled = none
         if features.nnz:
             values, axes = leading(
                 features[np.flatnonzero(known)], min(width, min(features.shape)), seed=self.seed
             )
-            parts.append(_unit((features @ axes) * _strength(values, self.content_power - 1.0)))
-        parts += [_unit(np.nan_to_num(ready)) for ready in catalogue.vectors.values()]
-        together = np.hstack(parts)
-        if len(parts) > 1 or together.shape[1] > width:
-            together = together @ _principal(together[known], width)
-        return _unit(_padded(together, width))
+            scaled = (axes * _strength(values, self.content_power - 1.0)).astype(np.float32)
+        listed = Listed(words, scaled, none, none, self.blocks, self.share)
+        ready = list(catalogue.vectors.values())
+        wide = scaled.shape[1] + sum(vectors.shape[1] for vectors in ready)
+        if not ready or (len(ready) == 1 and not scaled.size and wide <= width):
+            return listed
+        parts = [_unit(features @ scaled)] if scaled.size else []
+        together = np.hstack([*parts, *(_unit(np.nan_to_num(vectors)) for vectors in ready)])
+        return replace(listed, principal=_principal(together[known], width))
 
     def _behaviour(self, history: History, content: Floats | None) -> Floats:
         """Return float32 [N, K], unit length, 0 where an item has neither events nor content."""
@@ -108,7 +185,10 @@ class ItemVectors:
         own = _padded(_unit(axes * _strength(values, self.behaviour_power)), width)
         if content is None:
             return own
-        foretold = _unit(content @ _ridge(content, own, degree)) * content.any(axis=1, keepdims=True)
+        ridge = _ridge(content, own, degree)
+        if self.listed is not None:
+            self.listed = replace(self.listed, ridge=ridge)
+        foretold = _unit(content @ ridge) * content.any(axis=1, keepdims=True)
         certain = (degree / (degree + self.trust)).astype(np.float32)[:, None]
         return _unit(certain * own + (1 - certain) * foretold)
 
@@ -170,6 +250,12 @@ class VectorWeights:
     def arrays(self) -> Arrays:
         """Return vectors and gain."""
         return {"vectors": self.vectors, "gain": self.gain}
+
+
+def _joined(parts: Mapping[str, Floats], blocks: Mapping[str, int], share: float) -> Floats:
+    """Return the blocks side by side, each with its share of the square of the length."""
+    shares = {"behaviour": share, "content": 1.0 - share}
+    return _unit(np.hstack([parts[name] * np.float32(np.sqrt(shares[name])) for name in blocks]))
 
 
 def _widths(dim: int, behaviour: bool, content: bool) -> dict[str, int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shelfspace.errors import ConfigError
-from shelfspace.linear.vectors import ItemVectors, VectorKNN
+from shelfspace.linear.vectors import ItemVectors, Listed, VectorKNN
 from shelfspace.shop.history import History
 from tests.contracts.retriever_contract import NUM_ITEMS, RetrieverContract, catalogue, history
 
@@ -103,3 +103,15 @@ def test_restored_with_its_blocks():
 def test_one_dimension_is_refused():
     with pytest.raises(ConfigError, match="embedding_dim"):
         ItemVectors(embedding_dim=1).learn(history(), catalogue())
+
+
+def test_a_listing_that_comes_later_lies_where_it_would_have_lain():
+    items = catalogue()
+    for given in (history(), history().keep(np.zeros(history().num_events, bool))):
+        learnt = ItemVectors(embedding_dim=8).learn(given, items)
+        assert learnt.listed is not None
+        found = Listed.restored(learnt.listed.arrays()).vectors(items)
+        unsold = np.bincount(given.item, minlength=len(items)) == 0
+        np.testing.assert_allclose(found[unsold], learnt.vectors[unsold], atol=1e-5)
+        content = slice(learnt.blocks.get("behaviour", 0), None)
+        np.testing.assert_allclose(found[:, content], learnt.vectors[:, content], atol=1e-5)
