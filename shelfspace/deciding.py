@@ -147,13 +147,18 @@ def models_of(
         plan.learning, shop, seed=plan.training.seed, told=told, start=begun, logs=plan.training.log, out=out
     )
     towers.logs = (*towers.logs, *logs)
+    seed = plan.training.seed
+    members = [
+        learning.trained_model(of, shop, name=name, seed=seed + n, told=told)
+        for n, (name, of) in enumerate(plan.members.items(), start=1)
+    ]
     if plan.neighbours is None:
-        return [*models, towers]
+        return [*models, towers, *members]
     near = settings.extra("shelfspace.learning.neighbours", "torch", "shelfspace[train]")
     neighbours = near.NeighboursModel(towers, plan.neighbours)
     if plan.training.watch == neighbours.name:
         towers.watched = neighbours.over
-    return [*models, towers, neighbours]
+    return [*models, towers, *members, neighbours]
 
 
 def _autoencoder(plan: Plan, shop: Shop, told: Told | None, out: Path | None) -> list[Model]:
@@ -175,7 +180,7 @@ def _autoencoder(plan: Plan, shop: Shop, told: Told | None, out: Path | None) ->
 
 def num_trained(plan: Plan) -> int:
     """Return how many of the models share the time for training."""
-    return (plan.learning is not None) + (plan.autoencoder is not None)
+    return (plan.learning is not None) + len(plan.members) + (plan.autoencoder is not None)
 
 
 def _measured(

@@ -263,7 +263,11 @@ def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: To
     if history.clock == "calendar":
         history = replace(history, now=float(history.time.max()))
     needed = ItemVectors | Learnt | Autoencoded
-    used = [m for m in models if m.name in chosen.used or issubclass(m.part, needed)]
+    used = [
+        m
+        for m in models
+        if m.name in chosen.used or (issubclass(m.part, needed) and m.name not in plan.members)
+    ]
     fitted = fit_all(used, chosen.settings, history, shop.catalogue, told=told)
     vectors, blocks, listed = _vectors(fitted, history, shop)
     index = open_index(plan.indexing.use, vectors.shape[1])

@@ -1,6 +1,6 @@
 """A run's settings: every section of the file that is not the data's own, checked before anything is read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from shelfspace import config as settings
@@ -74,6 +74,7 @@ class Plan:
     mixing: Mixing
     indexing: Indexing
     match: Match | None
+    members: "dict[str, LearningPlan]"
 
     @classmethod
     def of(cls, table: settings.Table) -> "Plan":
@@ -93,6 +94,7 @@ class Plan:
                 "autoencoder",
                 "tune",
                 "match",
+                "members",
                 *LEARNING,
                 *_SECTIONS,
             ],
@@ -105,11 +107,15 @@ class Plan:
         learning = _learning(table, parts["training"])
         neighbours = _neighbours(table, learning is not None)
         autoencoder = _autoencoder(table, parts["training"])
+        members = _members(table, parts["training"])
         learnt = {
             "learnt": learning is not None,
+            **dict.fromkeys(members, True),
             "learnt_knn": neighbours is not None,
             "autoencoder": autoencoder is not None,
         }
+        for name in members.keys() & {model.name for model in models}:
+            raise ConfigError(f"[members.{name}]: there is a model of that name already")
         known = [model.name for model in models] + [name for name, is_there in learnt.items() if is_there]
         for name in [*parts["evaluation"].baselines, *parts["blend"].models]:
             settings.refuse_unknown({name: None}, known, "linear")
@@ -136,6 +142,7 @@ class Plan:
             parts["blend"],
             parts["index"],
             _match(table),
+            members,
         )
 
 
@@ -148,6 +155,27 @@ def _learning(table: settings.Table, training: Training) -> "LearningPlan | None
     )
     plan: LearningPlan = learning.LearningPlan.of(table, _loop(training))
     return plan
+
+
+def _members(table: settings.Table, training: Training) -> "dict[str, LearningPlan]":
+    """Check `[members.NAME]`: further towers beside `learnt`, each with what it has otherwise."""
+    found: dict[str, LearningPlan] = {}
+    for name, section in table.get("members", {}).items():
+        if section is False:
+            continue
+        if not isinstance(section, dict):
+            raise ConfigError(f"members.{name} = {section!r}: write a section, or false to leave it out")
+        if name in ("learnt", "learnt_knn", "autoencoder", "default"):
+            raise ConfigError(f"[members.{name}]: that name is taken; choose another")
+        settings.refuse_unknown(section, [*LEARNING, "training"], f"members.{name}")
+        own = settings.checked(Optimisation, section.get("training", {}), f"members.{name}.training")
+        base = {key: table[key] for key in LEARNING if key in table}
+        changed = settings.merged(base, {key: value for key, value in section.items() if key != "training"})
+        plan = _learning(changed, replace(training, **own))
+        if plan is None:
+            raise ConfigError(f"[members.{name}] is a tower beside others, but there are no [[objectives]]")
+        found[name] = plan
+    return found
 
 
 def _autoencoder(table: settings.Table, training: Training) -> "AutoencoderPlan | None":
@@ -221,6 +249,12 @@ def filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
     if "learnt" in chosen.settings:
         epochs = int(chosen.settings["learnt"]["epochs"] or plan.training.epochs)
         table["training"] |= {"epochs": epochs, "patience": 0}
+    for name in plan.members:
+        epochs = int(chosen.settings[name]["epochs"] or plan.training.epochs)
+        own = table["members"][name]
+        table["members"][name] = own | {
+            "training": own.get("training", {}) | {"epochs": epochs, "patience": 0}
+        }
     if len(chosen.weights.kinds) > 1 and "events" in table:
         table["events"]["weights"] = chosen.weights.kinds
     return table

@@ -23,6 +23,7 @@ _REFUSED = {
     "training.seed": _MEASURING,
     "training.tune_cases": _MEASURING,
     "training.log": "it changes no value",
+    "match": "it is fitted after what a study measures",
     "training.checkpoint_seconds": "it changes no value",
     "index": "validation scores every item, so it changes no value",
 }
@@ -52,6 +53,7 @@ def checked(table: settings.Table, places: Mapping[str, Place], model: str) -> P
                 raise ConfigError(f"tune: {path} = {value!r}: {problem}") from None
     known = [BLEND, *(m.name for m in plan.models)]
     known += ["learnt"] if plan.learning is not None else []
+    known += list(plan.members)
     known += ["learnt_knn"] if plan.neighbours is not None else []
     known += ["autoencoder"] if plan.autoencoder is not None else []
     if model not in known:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +232,35 @@ def test_a_shop_with_nothing_to_learn_from_says_what_it_needs(tmp_path: Path):
         ss.train(events=frame, out=tmp_path / "run")
     with pytest.raises(ConfigError, match="nothing to read"):
         ss.train(out=tmp_path / "run")
+
+
+def test_a_further_member_is_a_model_beside_the_towers(small_shop: Path, tmp_path: Path):
+    wide = ["members.wide.model.embedding_dim=32", "members.wide.training.learning_rate=0.01"]
+    run = tmp_path / "run"
+    space = ss.train(small_shop, sets=[*wide, 'blend.models=["learnt", "wide"]'], out=run)
+    figures = json.loads((run / "metrics.json").read_text("utf-8"))
+    assert {"learnt", "wide"} <= figures["time"].keys()
+    assert figures["time"]["learnt"] != figures["time"]["wide"]
+    assert space.blocks == {"learnt": space.blend.retrievers["learnt"].vectors.shape[1]}
+    written = tomllib.loads((run / "config.toml").read_text("utf-8"))["members"]["wide"]
+    assert written["training"]["patience"] == 0
+    assert written["training"]["learning_rate"] == 0.01
+    if "wide" in space.blend.retrievers:
+        assert space.blend.retrievers["wide"].vectors.shape[1] == 32
+    again = ss.evaluate(run)
+    assert again.metrics["time"]["wide"] == figures["time"]["wide"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("members.learnt.model.embedding_dim=8", "that name is taken"),
+        ("members.item_knn.model.embedding_dim=8", "a model of that name already"),
+        ("members.wide.modell.embedding_dim=8", "did you mean 'model'"),
+        ("members.wide.model.embeding_dim=8", "embedding_dim"),
+        ("members.wide=3", "write a section"),
+    ],
+)
+def test_a_member_that_cannot_be_is_told(small_shop: Path, tmp_path: Path, setting: str, told: str):
+    with pytest.raises(ConfigError, match=told):
+        ss.train(small_shop, sets=[setting], out=tmp_path / "run")

@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import typer
 
-from shelfspace import config, doors
+from shelfspace import doors
 from shelfspace.cli import screen
 from shelfspace.cli.review import write_review
 from shelfspace.errors import InputError
@@ -56,7 +56,7 @@ def command(name: str, task: Task) -> Callable[..., None]:
             raise InputError(f"name at least one {subject.name}, or give --all --to FILE.parquet")
         answer = task.ask(space, *([subjects] if subjects else []), **settings)
         if to is not None:
-            rows = _write_groups(space, answer, to) if isinstance(answer, Groups) else _write([answer], to)
+            rows = _write_groups(answer, to) if isinstance(answer, Groups) else _write([answer], to)
             screen.say(f"{rows:,} answers written to {to}")
         else:
             screen.show(answer.to_json() if as_json else answer.to_table())
@@ -110,20 +110,10 @@ def _event(space: Space, text: str) -> Event:
     return Event(item, time)
 
 
-def _write_groups(space: Space, groups: Groups, to: Path) -> int:
+def _write_groups(groups: Groups, to: Path) -> int:
     if to.suffix == ".html":
-        return write_review(to, groups, _photos(space))
+        return write_review(to, groups)
     return _write([groups], to)
-
-
-def _photos(space: Space) -> Path | None:
-    """Return where the run's photo paths start: the folder that its settings name, or that of its items."""
-    file = space.folder / "config.toml" if space.folder is not None else None
-    if file is None or not file.is_file():
-        return None
-    items = config.load(file).get("items", {})
-    path = items.get("folder") or (Path(items["path"]).parent if "path" in items else None)
-    return None if path is None else Path(path)
 
 
 def _write_everyone(

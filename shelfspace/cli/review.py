@@ -11,18 +11,17 @@ MOST = 2_000
 """Pairs on one page."""
 
 
-def write_review(to: Path, groups: Groups, folder: Path | None = None) -> int:
+def write_review(to: Path, groups: Groups) -> int:
     """Write the page, the least sure pairs first, and return how many pairs are on it.
 
     Args:
         to: the file.
         groups: an answer of `match`.
-        folder: where relative photo paths start.
     """
     pairs = sorted(groups.pairs.to_pylist(), key=lambda pair: abs(pair["score"] - 0.5))[:MOST]
     for pair in pairs:
         for side in ("left", "right"):
-            pair[f"{side}_photo"] = _address(pair[f"{side}_image"], folder)
+            pair[f"{side}_photo"] = _address(pair[f"{side}_image"])
             own, other = pair[f"{side}_title"].split(), pair[f"{'right' if side == 'left' else 'left'}_title"]
             known = {word.casefold() for word in other.split()}
             pair[f"{side}_words"] = [(word, word.casefold() in known) for word in own]
@@ -38,8 +37,7 @@ def write_review(to: Path, groups: Groups, folder: Path | None = None) -> int:
     return len(pairs)
 
 
-def _address(image: str | None, folder: Path | None) -> str | None:
+def _address(image: str | None) -> str | None:
     if not image or "://" in image:
         return image or None
-    path = Path(image) if folder is None else folder / image
-    return "file://" + quote(str(path.resolve()))
+    return "file://" + quote(str(Path(image).absolute()))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import onnxruntime
 
 from shelfspace.inputs.fields import Dense, Field, Records
 from shelfspace.inputs.pasts import Age, recent
+from shelfspace.inputs.pretrained import Frozen
 from shelfspace.inputs.readers import READERS, Reader
 from shelfspace.shop.history import History
 
@@ -81,7 +82,14 @@ class Towers:
             for side, readers in self.readers.items()
         }
         about |= {"length": self.length, "age": self.age}
-        return {
+        frozen = {
+            f"{side}.{name}.{file}": data
+            for side, readers in self.readers.items()
+            for name, reader in readers.items()
+            if isinstance(reader, Frozen)
+            for file, data in reader.files().items()
+        }
+        return frozen | {
             "item.onnx": self.item,
             "user.onnx": self.user,
             "readers.json": json.dumps(about, ensure_ascii=False).encode(),
@@ -95,6 +103,10 @@ class Towers:
             side: {name: READERS[r["use"]]().restore(r["state"]) for name, r in about[side].items()}
             for side in ("item", "user")
         }
+        for side, of in readers.items():
+            for name, reader in of.items():
+                if isinstance(reader, Frozen):
+                    reader.take_files(partial(_beside, files, f"{side}.{name}."))
         return cls(files("item.onnx"), files("user.onnx"), readers, about["length"], about["age"], profiles)
 
     @cached_property
@@ -104,6 +116,10 @@ class Towers:
     @cached_property
     def _user(self) -> onnxruntime.InferenceSession:
         return _session(self.user)
+
+
+def _beside(files: Callable[[str], bytes], prefix: str, name: str) -> bytes:
+    return files(prefix + name)
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:

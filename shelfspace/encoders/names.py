@@ -1,6 +1,7 @@
 """The encoders of a field by the names that a settings file uses."""
 
 from shelfspace.encoders.fields import Attributes, Hashed, Ids, Numbers, Vectors
+from shelfspace.encoders.pretrained import Image, Transformer
 
 ENCODERS: dict[str, type] = {
     "ids": Ids,
@@ -8,4 +9,6 @@ ENCODERS: dict[str, type] = {
     "hashed": Hashed,
     "vectors": Vectors,
     "numbers": Numbers,
+    "transformer": Transformer,
+    "image": Image,
 }

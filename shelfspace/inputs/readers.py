@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from shelfspace.errors import DataError
 from shelfspace.inputs.fields import Bag, Dense, Field, Records
+from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.inputs.quantities import Numbers
 from shelfspace.inputs.tags import Tags
 from shelfspace.inputs.words import Words
@@ -146,4 +147,6 @@ READERS: dict[str, type] = {
     "tags": Tags,
     "numbers": Numbers,
     "ready": Ready,
+    "text": TextVectors,
+    "photo": PhotoVectors,
 }

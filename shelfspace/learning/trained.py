@@ -42,7 +42,7 @@ Past = tuple[int, float | None, int]
 
 @dataclass
 class TrainedModel:
-    """Two towers, named `learnt` among the models.
+    """Two towers, named `learnt` among the models, or as a further member is called.
 
     A training is kept for the past and the epochs it was made of, so that a protocol whose blocks share a past trains
     once for both. `watched` makes of the towers what early stopping measures; they answer themselves where it is None.
@@ -96,7 +96,7 @@ class TrainedModel:
             value=watched if early else None,
             start=self.start,
             budget_seconds=asked.budget_seconds if early else math.inf,
-            file=asked.folder / "learnt.safetensors" if asked.folder is not None else None,
+            file=asked.folder / f"{self.name}.safetensors" if asked.folder is not None else None,
             resume=True,
             logs=self.logs,
             told=self.told,
@@ -128,6 +128,7 @@ def trained_model(
     plan: LearningPlan,
     shop: Shop,
     *,
+    name: str = "learnt",
     seed: int = 0,
     told: Told | None = None,
     start: Start | None = None,
@@ -153,7 +154,7 @@ def trained_model(
         slow = settings_of(plan.optimisation) | {"learning_rate": GENTLE * plan.optimisation.learning_rate}
         plan = replace(plan, optimisation=type(plan.optimisation)(**slow))
     carry = partial(_carry, start, shop) if start is not None else None
-    return TrainedModel(Learner(plan, about, seed), start=carry, logs=writers, told=told)
+    return TrainedModel(Learner(plan, about, seed), name=name, start=carry, logs=writers, told=told)
 
 
 def profiles(shop: Shop) -> pa.Table | None:

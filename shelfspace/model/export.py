@@ -1,12 +1,11 @@
 """The towers as ONNX, for serving without torch. B rows, L features of a row, T history length, D embedding_dim."""
 
-import logging
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from shelfspace.encoders.graphs import onnx_of
 from shelfspace.encoders.modules import BagEncoder
 from shelfspace.model.model import Model
 from shelfspace.model.tower import Tower
@@ -86,7 +85,7 @@ def export(model: Model) -> dict[str, bytes]:
     rows, times, width = torch.export.Dim("rows"), torch.export.Dim("times"), model.item.embedding_dim
     names, parts, shapes = _padded_inputs(model.item, batch, rows)
     present = torch.ones((batch, len(model.item.names)), dtype=torch.bool)
-    item = _onnx(_ItemGraph(model), (present, parts), ["present", *names], ({0: rows}, shapes))
+    item = onnx_of(_ItemGraph(model), (present, parts), ["present", *names], ({0: rows}, shapes))
     past = (
         torch.randn(batch, length, width),
         torch.rand(batch, length),
@@ -96,7 +95,7 @@ def export(model: Model) -> dict[str, bytes]:
     both = {0: rows, 1: times}
     profile = model.user.profile
     if profile is None:
-        user = _onnx(_PastGraph(model), past, ["items", "age", "mask", "kind"], (both,) * 4)
+        user = onnx_of(_PastGraph(model), past, ["items", "age", "mask", "kind"], (both,) * 4)
         return {"item.onnx": item, "user.onnx": user}
     names, parts, shapes = _padded_inputs(profile, batch, rows)
     known, present = (
@@ -105,10 +104,12 @@ def export(model: Model) -> dict[str, bytes]:
     )
     who = (known, present, parts)
     if model.user.history is None:
-        user = _onnx(_ProfileGraph(model), who, ["known", "present", *names], ({0: rows}, {0: rows}, shapes))
+        user = onnx_of(
+            _ProfileGraph(model), who, ["known", "present", *names], ({0: rows}, {0: rows}, shapes)
+        )
     else:
         inputs = ["items", "age", "mask", "kind", "known", "present", *names]
-        user = _onnx(_UserGraph(model), past + who, inputs, (*(both,) * 4, {0: rows}, {0: rows}, shapes))
+        user = onnx_of(_UserGraph(model), past + who, inputs, (*(both,) * 4, {0: rows}, {0: rows}, shapes))
     return {"item.onnx": item, "user.onnx": user}
 
 
@@ -130,24 +131,3 @@ def _padded_inputs(
             parts.append(torch.zeros((batch, encoder.num_features)))
             shapes.append({0: rows})
     return names, tuple(parts), tuple(shapes)
-
-
-def _onnx(graph: nn.Module, given: tuple[Any, ...], names: list[str], shapes: tuple[Any, ...]) -> bytes:
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it tells of packages that are not needed
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            graph.eval(),
-            given,
-            input_names=names,
-            output_names=["vectors"],
-            dynamic_shapes=shapes,
-            dynamo=True,
-            verbose=False,
-        )
-    logger.setLevel(level)
-    assert program is not None
-    graph_bytes: bytes = program.model_proto.SerializeToString()
-    return graph_bytes

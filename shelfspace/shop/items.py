@@ -1,6 +1,6 @@
 """The catalogue: from a table of items, or from what the events say of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -125,6 +125,11 @@ def read_items(facts: Facts) -> Items:
                 lists = values.attributes(parts, f.sources)
             table = table.drop_columns(f.parts()).append_column(name, lists)
     return Items(table.drop_columns([c for c in ready.values() if c in table.column_names]), vectors)
+
+
+def placed(images: Iterable[str | None], folder: Path) -> list[str | None]:
+    """Return paths of photos that no longer depend on where they start; addresses stay as they are."""
+    return [image if not image or "://" in image else str(folder / image) for image in images]
 
 
 def from_events(seen: ir.Table, read: ir.Table, found: Mapping[str, Found]) -> ir.Table:

@@ -30,6 +30,7 @@ from shelfspace.shop.items import (
     from_events,
     list_items,
     median_prices,
+    placed,
     read_items,
 )
 from shelfspace.shop.judging import Judged, dropped_items, judge
@@ -289,6 +290,9 @@ def _catalogue(
         where = pc.index_in(ids, value_set=prices["item_id"].combine_chunks())
         known_columns = {name: table[name] for name in table.column_names}
         table = pa.table(known_columns | {"price": prices["price"].take(where)})
+    if "image" in table.column_names and tables.listed is not None:
+        images = placed(table["image"].to_pylist(), tables.listed.photo_folder)
+        table = table.set_column(table.column_names.index("image"), "image", pa.array(images, pa.string()))
     titles = table["title"].to_pylist() if "title" in table.column_names else None
     named = Ids(ids, "item")
     duplicates = np.arange(len(ids), dtype=np.int32)

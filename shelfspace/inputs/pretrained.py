@@ -1,0 +1,141 @@
+"""Texts and photos as vectors that a frozen encoder gives them. N rows, K numbers of a vector."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from shelfspace.errors import ConfigError
+from shelfspace.inputs.columns import texts_of
+from shelfspace.inputs.fields import Dense, Records
+from shelfspace.pretrained.bundle import Bundle
+from shelfspace.pretrained.cache import VectorCache
+from shelfspace.pretrained.running import PhotoEncoder, TextEncoder
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(kw_only=True)
+class Frozen:
+    """What both readers are: a frozen encoder, which learns nothing; its files travel with the reader."""
+
+    kind: ClassVar[Literal["bag", "dense"]] = "dense"
+    bundle: Bundle | None = field(init=False, repr=False, default=None)
+
+    def using(self, bundle: Bundle) -> Self:
+        """Take the encoder."""
+        self.bundle = bundle
+        return self
+
+    @property
+    def encoder(self) -> Bundle:
+        """Return the encoder that was taken."""
+        if self.bundle is None:
+            raise ValueError("it has no encoder yet")
+        return self.bundle
+
+    @property
+    def num_features(self) -> int:
+        """K."""
+        return self.encoder.width
+
+    def learn(self, records: Records, known: Flags) -> Self:
+        """Learn nothing: what is frozen was learnt elsewhere."""
+        return self
+
+    def files(self) -> dict[str, bytes]:
+        """Return the encoder's files."""
+        return self.encoder.files()
+
+    def take_files(self, read: Callable[[str], bytes]) -> Self:
+        """Take what `files` gave."""
+        return self.using(Bundle.read(read))
+
+
+@dataclass(kw_only=True)
+class TextVectors(Frozen):
+    """The columns of a row as one text, and its vector; a row without any text is absent.
+
+    Args:
+        columns: the columns read, one after the other; a column that the shop lacks has no words.
+
+    Cost: that of the encoder for every text that was not seen before; see `TextEncoder`.
+    """
+
+    columns: list[str] = field(default_factory=lambda: ["title"])
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise ConfigError("columns must name at least one column")
+
+    def read(self, records: Records) -> Dense:
+        """Return the vectors of every row, float32 [N, K]."""
+        parts: list[list[str]] = [[] for _ in range(len(records))]
+        for name in self.columns:
+            if (column := records.column(name)) is not None:
+                row, values = texts_of(column, name)
+                for n, value in zip(row.tolist(), values.to_pylist(), strict=True):
+                    parts[n].append(value)
+        texts = [" ".join(" ".join(some).split()) for some in parts]
+        present = np.array([bool(text) for text in texts], bool)
+        vectors = np.zeros((len(texts), self.num_features), np.float32)
+        vectors[present] = self._running.vectors([text for text in texts if text])
+        return Dense(vectors, present)
+
+    def state(self) -> dict[str, Any]:
+        """Return the settings, fit for JSON."""
+        return {"columns": self.columns}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """Take what `state` gave; the encoder comes by `take_files`."""
+        self.columns = list(state["columns"])
+        return self
+
+    @cached_property
+    def _running(self) -> TextEncoder:
+        return TextEncoder(self.encoder, VectorCache(self.encoder.digest))
+
+
+@dataclass(kw_only=True)
+class PhotoVectors(Frozen):
+    """The photo that a column names, and its vector; a row is absent where there is none that can be read.
+
+    Args:
+        column: the column of paths.
+
+    Cost: that of the encoder for every photo that was not seen before; see `PhotoEncoder`.
+    """
+
+    column: str = "image"
+    failed: dict[str, str] = field(init=False, repr=False, default_factory=dict)
+    """Why a path has no vector."""
+
+    def read(self, records: Records) -> Dense:
+        """Return the vectors of every row, float32 [N, K]."""
+        vectors = np.zeros((len(records), self.num_features), np.float32)
+        present = np.zeros(len(records), bool)
+        column = records.column(self.column)
+        if column is not None:
+            row, values = texts_of(column, self.column)
+            paths = [Path(text) for text in values.to_pylist()]
+            found, failed = self._running.vectors(paths)
+            self.failed = {str(paths[n]): why for n, why in failed.items()}
+            vectors[row], present[row] = found, found.any(axis=1)
+        return Dense(vectors, present)
+
+    def state(self) -> dict[str, Any]:
+        """Return the settings, fit for JSON."""
+        return {"column": self.column}
+
+    def restore(self, state: dict[str, Any]) -> Self:
+        """Take what `state` gave; the encoder comes by `take_files`."""
+        self.column = state["column"]
+        return self
+
+    @cached_property
+    def _running(self) -> PhotoEncoder:
+        return PhotoEncoder(self.encoder, VectorCache(self.encoder.digest))

@@ -1,0 +1,1 @@
+"""Encoders that others trained, frozen, as ONNX graphs: run without torch, each text and photo once."""
