@@ -25,8 +25,9 @@ from shelfspace import config
 from shelfspace.deciding import decided, models_of
 from shelfspace.evaluation.choosing import Chosen, blend_of
 from shelfspace.evaluation.measure import Scorer, measure
-from shelfspace.evaluation.models import Asked, Model, fit_all
-from shelfspace.evaluation.weighing import alone
+from shelfspace.evaluation.models import Model, fit_all, left_open
+from shelfspace.evaluation.search import tune
+from shelfspace.evaluation.weighing import alone, mean_value
 from shelfspace.plan import Plan
 from shelfspace.shop.reading import read_shop
 from shelfspace.shop.shop import Shop
@@ -126,11 +127,17 @@ def measured(
 def searched(plan: Plan, shop: Shop, seconds: float) -> dict[str, Any]:
     """Search the kernel's settings on a part of validation, longer than the run's own search would."""
     (model,) = (model for model in plan.models if model.name == "item_knn")
-    cases, training = split(shop, PROTOCOL).validation, plan.training
-    asked = Asked(
-        plan.evaluation.metric, seconds, 10_000, SEARCHED_CASES, training.tune_events, training.seed
+    cases, seed = split(shop, PROTOCOL).validation, plan.training.seed
+    sample = cases.sample(SEARCHED_CASES, seed=seed)
+    found = tune(
+        lambda settings: model.make(settings).fit(cases.fit, shop.catalogue),
+        left_open(model.part, model.section, cases.fit.clock),
+        lambda part: mean_value([sample], [part], plan.evaluation.metric),
+        budget_seconds=seconds,
+        max_trials=10_000,
+        seed=seed,
     )
-    return model.section | model.tuned([cases], shop.catalogue, asked).best
+    return model.section | found.best
 
 
 def refitted(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -93,8 +92,8 @@ def tune(
         seed: of the sampler; with the same seed and as many trials the same settings are tried.
         start: the settings to begin with, usually the defaults: a value for every name in `space`. One that
             lies where the search does not look is tried all the same.
-        refit_free: names in `space` that only scoring reads: of a part that took longer to fit than to score, some
-            more values of these are tried without fitting again.
+        refit_free: names in `space` that only scoring reads: of every fitted part, some more values of these
+            are tried without fitting again.
         change: how such a setting of a fitted part is changed: the attribute is set.
         keep: hold on to the best fitted part. Not together with `refit_free`, which changes parts after they
             are made.
@@ -132,14 +131,13 @@ def tune(
     while not over():
         first = start is not None and not trials
         settings = {name: start[name] for name in space} if start is not None and first else asking.ask()
-        made = [0.0]
-        tried = _try(partial(_timed, make, made), objective, settings)
+        tried = _try(make, objective, settings)
         trial, part = tried
         trials.append(trial)
         asking.tell(trial)
         if keep and trial.value > best[0]:
             best = (trial.value, part)
-        for _ in range(more if made[0] > trial.seconds / 2 or len(free) == len(space) else 0):
+        for _ in range(more):
             if part is None or over() or not asking.knows(settings):
                 break
             again = asking.ask(settings, free)
@@ -152,14 +150,6 @@ def tune(
         raise JobError(f"all {len(trials)} trials of the search failed; the last: {trials[-1].failure}")
     winner = max(good, key=lambda t: t.value)
     return Search(winner.settings, winner.value, tuple(trials), best[1])
-
-
-def _timed(make: Callable[[Settings], Part], seconds: list[float], settings: Settings) -> Part:
-    """Make a part, and leave how long that took."""
-    begun = time.monotonic()
-    part = make(settings)
-    seconds[0] = time.monotonic() - begun
-    return part
 
 
 def _try(
