@@ -28,7 +28,7 @@ $(VENV)/.demo: pyproject.toml
 
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e ".[demo,train,rank,dev]"
+	$(BIN)/python -m pip install -q -e ".[demo,train,rank,text,image,dev]"
 	@touch $@ $(VENV)/.demo
 
 clean:
