@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.evaluation.matched import figures
-from shelfspace.matching.blocking import Pairs, grams_of
+from shelfspace.matching.blocking import Pairs, grams_of, pairs_of
 from shelfspace.matching.labelled import Labelled
 from shelfspace.matching.listings import Listings
 from shelfspace.matching.matcher import Compared, Match, Matcher, fitted
@@ -50,7 +50,8 @@ def main() -> None:
     listings = Listings.of(catalogue, "source")
     settings = Match(between="source")
     begun = time.perf_counter()
-    compared = Matcher(settings).compared(listings, labelled.pairs)
+    asked = [np.stack([pairs.left, pairs.right], axis=1) for pairs in (labelled.pairs, test)]
+    compared = Matcher(settings).compared(listings, pairs_of(np.concatenate(asked)))
     seconds = {"comparing": round(time.perf_counter() - begun, 2)}
     matches = labelled.pairs.take(labelled.label)
     abt = np.array([text.startswith("abt") for text in catalogue.ids.array.to_pylist()])

@@ -148,13 +148,22 @@ def load(source: str | Path | Mapping[str, Any], *, sets: Sequence[str] = ()) ->
     return merged(recipe, table | {"recipe": {"use": name}})
 
 
+WHATEVER_IS_USED = {"user": ("length", "age")}
+"""Settings of a section that are not those of the part it names."""
+
+
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
-    """Return `over` laid on `under`, section by section."""
+    """Return `over` laid on `under`, section by section.
+
+    Where a section names another part with `use`, what stood below was said of the other one and is left out.
+    """
     result = _copied(under)
     for key, value in over.items():
         old = result.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
-            result[key] = merged(old, value)
+            another = value.get("use", old.get("use", key)) != old.get("use", key)
+            kept = {k: v for k, v in old.items() if k in WHATEVER_IS_USED.get(key, ())} if another else old
+            result[key] = merged(kept, value)
         elif isinstance(value, Mapping) and isinstance(old, list) and value:
             for name, inside in value.items():  # `objectives.0`, from --set
                 at = _number(old, name, f"{key}.{name}")

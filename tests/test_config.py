@@ -128,3 +128,19 @@ def test_every_recipe_says_what_it_is():
     assert set(config.recipes()) >= {"shop", "quick"}
     for name, line in config.recipes().items():
         assert line.startswith(f"{name}: ")
+
+
+def test_another_part_does_not_inherit_the_settings_of_the_one_it_replaces():
+    under = {
+        "encoders": {"title": {"use": "hashed", "token_dropout": 0.2}, "ids": {"dropout": 0.5}},
+        "user": {"use": "attention", "length": 50, "age": "days", "heads": 2},
+    }
+    over = {"encoders": {"title": {"use": "transformer"}, "ids": {"use": "ids"}}, "user": {"use": "recency"}}
+    assert config.merged(under, over) == {
+        "encoders": {"title": {"use": "transformer"}, "ids": {"use": "ids", "dropout": 0.5}},
+        "user": {"use": "recency", "length": 50, "age": "days"},
+    }
+    assert config.merged(under, {"encoders": {"title": {"use": "hashed"}}}) == {
+        **under,
+        "encoders": {**under["encoders"], "title": {"use": "hashed", "token_dropout": 0.2}},
+    }

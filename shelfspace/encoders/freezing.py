@@ -35,7 +35,7 @@ def freeze_text(
         model: `minilm`; a folder as transformers writes it; or the name of a model on the hub, which must have been
             downloaded before.
         pooling: the mean over tokens, the first token (BERT's), or the last (of decoders).
-        max_tokens: longer texts are cut.
+        max_tokens: longer texts are cut, as are those that are too long for the model.
         int8: weights of matrix products as 8-bit integers: about four times smaller, and faster.
         download: the hub may be asked for what is not on disk.
 
@@ -63,6 +63,8 @@ def freeze_text(
         raise ConfigError(
             f"the tokenizer of {model!r} has no tokenizer.json, which it takes to run without transformers"
         )
+    positions = getattr(network.config, "max_position_embeddings", None) or max_tokens
+    max_tokens = min(max_tokens, positions, max(1, tokenizer.model_max_length))
     ids = torch.ones((2, 8), dtype=torch.int64)
     mask = (torch.arange(8) < torch.tensor([[8], [5]])).to(torch.int64)  # with padding, or it is left out
     rows, times = torch.export.Dim("rows"), torch.export.Dim("times")

@@ -78,13 +78,15 @@ class Image:
     Every photo is encoded once for all runs, by what is in the file; one that cannot be read is as none.
 
     Args:
-        column: the column that names the photo.
+        column: the column that names the photo: a path or an address.
+        fetch: fetch what is behind an address: once, a few a second, from public addresses alone; see `Fetcher`.
         model: `efficientnet-lite0`, whose ImageNet weights come with the extra.
         hidden: see DenseEncoder.
         dropout: see the top of `fields.py`.
     """
 
     column: str = "image"
+    fetch: bool = True
     model: str = "efficientnet-lite0"
     hidden: int | None = None
     dropout: Annotated[float, Range(0.0, 0.5)] = 0.0
@@ -101,7 +103,7 @@ class Image:
             MissingExtraError: the extra `[image]` is not installed.
         """
         bundle = kept_bundle(f"photo {self.model}", lambda: freeze_photo(self.model))
-        return PhotoVectors(column=self.column).using(bundle)
+        return PhotoVectors(column=self.column, fetch=self.fetch).using(bundle)
 
     def module(self, reader: Reader, embedding_dim: int) -> DenseEncoder:
         """Return the projection."""

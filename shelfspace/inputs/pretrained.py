@@ -12,8 +12,10 @@ import numpy.typing as npt
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
 from shelfspace.inputs.fields import Dense, Records
+from shelfspace.photos.decoding import PhotoError
+from shelfspace.photos.fetching import Fetcher
 from shelfspace.pretrained.bundle import Bundle
-from shelfspace.pretrained.cache import VectorCache
+from shelfspace.pretrained.cache import VectorCache, cache_folder
 from shelfspace.pretrained.running import PhotoEncoder, TextEncoder
 
 Flags = npt.NDArray[np.bool_]
@@ -105,12 +107,14 @@ class PhotoVectors(Frozen):
     """The photo that a column names, and its vector; a row is absent where there is none that can be read.
 
     Args:
-        column: the column of paths.
+        column: the column of paths and addresses.
+        fetch: fetch what is behind an address, once; see `Fetcher`.
 
     Cost: that of the encoder for every photo that was not seen before; see `PhotoEncoder`.
     """
 
     column: str = "image"
+    fetch: bool = True
     failed: dict[str, str] = field(init=False, repr=False, default_factory=dict)
     """Why a path has no vector."""
 
@@ -121,20 +125,39 @@ class PhotoVectors(Frozen):
         column = records.column(self.column)
         if column is not None:
             row, values = texts_of(column, self.column)
-            paths = [Path(text) for text in values.to_pylist()]
-            found, failed = self._running.vectors(paths)
-            self.failed = {str(paths[n]): why for n, why in failed.items()}
+            texts, photos, self.failed = values.to_pylist(), list[Path | bytes](), {}
+            for text in texts:
+                photos.append(self._photo(text))
+            found, failed = self._running.vectors(photos)
+            self.failed = {texts[n]: why for n, why in failed.items()} | self.failed
             vectors[row], present[row] = found, found.any(axis=1)
         return Dense(vectors, present)
 
     def state(self) -> dict[str, Any]:
         """Return the settings, fit for JSON."""
-        return {"column": self.column}
+        return {"column": self.column, "fetch": self.fetch}
 
     def restore(self, state: dict[str, Any]) -> Self:
         """Take what `state` gave; the encoder comes by `take_files`."""
-        self.column = state["column"]
+        self.column, self.fetch = state["column"], state["fetch"]
         return self
+
+    def _photo(self, text: str) -> Path | bytes:
+        """Return the file of a photo; nothing, and why, where it cannot be fetched."""
+        if "://" not in text:
+            return Path(text)
+        if not self.fetch:
+            self.failed[text] = "not fetched"
+            return b""
+        try:
+            return self._fetcher.fetch(text)
+        except PhotoError as problem:
+            self.failed[text] = str(problem)
+            return b""
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(cache_folder() / "photos")
 
     @cached_property
     def _running(self) -> PhotoEncoder:

@@ -72,9 +72,17 @@ class Compared:
         return likeness(self.evidence, len(self.listings))
 
     def places(self, pairs: Pairs) -> npt.NDArray[np.int64]:
-        """Return where some of its pairs stand."""
+        """Return where some of its pairs stand.
+
+        Raises:
+            ValueError: one of them was not compared.
+        """
         width = len(self.listings)
-        return np.searchsorted(self.pairs.left * width + self.pairs.right, pairs.left * width + pairs.right)
+        known, asked = (some.left * width + some.right for some in (self.pairs, pairs))
+        found = np.minimum(np.searchsorted(known, asked), max(0, len(known) - 1))
+        if len(asked) and (not len(known) or (known[found] != asked).any()):
+            raise ValueError("a pair was not compared")
+        return found
 
 
 @dataclass(frozen=True)

@@ -149,3 +149,14 @@ def test_settings_that_cannot_be_are_refused():
         Match(num_candidates=0)
     with pytest.raises(ConfigError, match="num_parts = 1"):
         Match(num_parts=1)
+
+
+def test_a_pair_that_was_not_compared_has_no_place():
+    listings, true = two_writers(20, seed=6)
+    compared = Matcher(Match()).compared(listings, true)
+    np.testing.assert_array_equal(compared.pairs.take(compared.places(true)).right, true.right)
+    apart = Matcher(Match(num_candidates=1)).compared(listings)
+    known = set(zip(apart.pairs.left.tolist(), apart.pairs.right.tolist(), strict=True))
+    missing = next((a, b) for a in range(20) for b in range(20, 40) if (a, b) not in known)
+    with pytest.raises(ValueError, match="was not compared"):
+        apart.places(pairs_of(np.array([missing])))

@@ -53,6 +53,21 @@ def test_a_reader_becomes_itself_again_with_its_files(reader: TextVectors):
         _ = READERS["text"]().restore(reader.state()).num_features
 
 
+def test_addresses_inside_the_house_and_those_that_are_not_to_be_fetched_are_as_none(photos: Path):
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra [image] is not installed")
+    images = [str(photos / "0.png"), "http://127.0.0.1/1.png", "http://shop.example/2.png"]
+    rows = Records.of_users(pa.table({"image": images}), [1, 1, 1])
+    private = build(ENCODERS, {"use": "image"}, path="e").reader()
+    assert private.read(Records.of_users(pa.table({"image": images[:2]}), [1, 1])).present.tolist() == [
+        True,
+        False,
+    ]
+    assert private.failed == {"http://127.0.0.1/1.png": "127.0.0.1 is not a public address"}
+    still = build(ENCODERS, {"use": "image", "fetch": False}, path="e").reader()
+    assert still.read(rows).present.tolist() == [True, False, False]
+    assert set(still.failed.values()) == {"not fetched"}
+
+
 def test_settings_that_cannot_be_are_refused():
     for section in ({"pooling": "max"}, {"max_tokens": 0}, {"dropout": 1.0}):
         with pytest.raises(ConfigError):

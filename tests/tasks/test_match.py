@@ -207,7 +207,7 @@ def test_abt_and_buy_as_published(data: Path):
     for split in ("train", "valid", "test"):
         part = pq.read_table(folder / f"pairs-{split}.parquet")
         tables.append(part.append_column("split", pa.array([split] * len(part))))
-    from shelfspace.matching.blocking import Pairs
+    from shelfspace.matching.blocking import Pairs, pairs_of
     from shelfspace.matching.fitted import learnt_from
     from shelfspace.matching.labelled import Labelled
     from shelfspace.matching.matcher import Match, Matcher
@@ -221,6 +221,7 @@ def test_abt_and_buy_as_published(data: Path):
     ends = np.sort(
         np.stack([ids.rows(test[name].combine_chunks()) for name in ("left_id", "right_id")], 1), axis=1
     )
+    compared = matcher.compared(compared.listings, pairs_of(ends))
     place = compared.places(Pairs(ends[:, 0].astype(np.int64), ends[:, 1].astype(np.int64)))
     label = test["label"].to_numpy().astype(bool)
     for asked, bar in ((matcher, 0.94), (Matcher(Match(between="source")), 0.92)):
