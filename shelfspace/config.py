@@ -161,7 +161,7 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     for key, value in over.items():
         old = result.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
-            another = value.get("use", old.get("use", key)) != old.get("use", key)
+            another = "use" in old and value.get("use", old["use"]) != old["use"]
             kept = {k: v for k, v in old.items() if k in WHATEVER_IS_USED.get(key, ())} if another else old
             result[key] = merged(kept, value)
         elif isinstance(value, Mapping) and isinstance(old, list) and value:

@@ -284,7 +284,7 @@ def test_photos_are_looked_for(tmp_path):
     (tmp_path / "items.csv").write_text("id,image\na,good.jpg\nb,bad.jpg\nc,none.jpg\nd,http://x/y.jpg\ne,\n")
     photos = read_shop({"items": {"path": str(tmp_path / "items.csv")}}).check.photos
     assert (photos.named, photos.remote, photos.missing, photos.unreadable) == (4, 1, 1, 1)
-    assert set(photos.examples) == {"bad.jpg", "none.jpg"}
+    assert set(photos.examples) == {str(tmp_path / "bad.jpg"), str(tmp_path / "none.jpg")}
 
 
 @pytest.mark.parametrize(
