@@ -44,8 +44,8 @@ CHOSEN = (
     "members.wide.model.embedding_dim=256",
 )
 """All users are measured; 8,000 of them decide, more than the sample that is enough for a shop. They are asked after
-each of ten epochs, not of many short ones, since that takes a while. A second transformer, twice as wide, answers beside
-the first in the blend."""
+each of ten epochs, not of many short ones, since that takes a while. A second transformer, twice as wide, answers
+beside the first in the blend."""
 
 SEARCHED_CASES = 6_000
 

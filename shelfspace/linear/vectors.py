@@ -51,18 +51,18 @@ class Listed:
         content = self.content(self.words.features(catalogue), list(catalogue.vectors.values()))
         parts = {"content": content}
         if "behaviour" in self.blocks:
-            parts["behaviour"] = _unit(content @ self.ridge) * content.any(axis=1, keepdims=True)
+            parts["behaviour"] = unit_rows(content @ self.ridge) * content.any(axis=1, keepdims=True)
         return _joined(parts, self.blocks, self.share)
 
     def content(self, features: sparse.csr_array, ready: list[Floats]) -> Floats:
         """Return the block of content, float32 [N, K]; ready vectors that a listing lacks are 0."""
-        parts = [_unit(features @ self.axes)] if self.axes.size else []
-        parts += [_unit(np.nan_to_num(vectors)) for vectors in ready]
+        parts = [unit_rows(features @ self.axes)] if self.axes.size else []
+        parts += [unit_rows(np.nan_to_num(vectors)) for vectors in ready]
         width = self.principal.shape[0] or (parts[0].shape[1] if parts else 0)
         together = np.hstack([np.zeros((features.shape[0], 0), np.float32), *parts])
         together = _padded(together, width)
         return _padded(
-            _unit(together @ self.principal if self.principal.size else together), self.blocks["content"]
+            unit_rows(together @ self.principal if self.principal.size else together), self.blocks["content"]
         )
 
     def arrays(self) -> Arrays:
@@ -171,8 +171,8 @@ class ItemVectors:
         wide = scaled.shape[1] + sum(vectors.shape[1] for vectors in ready)
         if not ready or (len(ready) == 1 and not scaled.size and wide <= width):
             return listed
-        parts = [_unit(features @ scaled)] if scaled.size else []
-        together = np.hstack([*parts, *(_unit(np.nan_to_num(vectors)) for vectors in ready)])
+        parts = [unit_rows(features @ scaled)] if scaled.size else []
+        together = np.hstack([*parts, *(unit_rows(np.nan_to_num(vectors)) for vectors in ready)])
         return replace(listed, principal=_principal(together[known], width))
 
     def _behaviour(self, history: History, content: Floats | None) -> Floats:
@@ -182,15 +182,15 @@ class ItemVectors:
         taken.data *= np.repeat(power(history.lengths(), -self.user), np.diff(taken.indptr))
         taken.data *= power(degree, -self.item)[taken.indices]
         values, axes = leading(taken, min(width, min(taken.shape)), seed=self.seed)
-        own = _padded(_unit(axes * _strength(values, self.behaviour_power)), width)
+        own = _padded(unit_rows(axes * _strength(values, self.behaviour_power)), width)
         if content is None:
             return own
         ridge = _ridge(content, own, degree)
         if self.listed is not None:
             self.listed = replace(self.listed, ridge=ridge)
-        foretold = _unit(content @ ridge) * content.any(axis=1, keepdims=True)
+        foretold = unit_rows(content @ ridge) * content.any(axis=1, keepdims=True)
         certain = (degree / (degree + self.trust)).astype(np.float32)[:, None]
-        return _unit(certain * own + (1 - certain) * foretold)
+        return unit_rows(certain * own + (1 - certain) * foretold)
 
 
 @dataclass(kw_only=True)
@@ -255,7 +255,7 @@ class VectorWeights:
 def _joined(parts: Mapping[str, Floats], blocks: Mapping[str, int], share: float) -> Floats:
     """Return the blocks side by side, each with its share of the square of the length."""
     shares = {"behaviour": share, "content": 1.0 - share}
-    return _unit(np.hstack([parts[name] * np.float32(np.sqrt(shares[name])) for name in blocks]))
+    return unit_rows(np.hstack([parts[name] * np.float32(np.sqrt(shares[name])) for name in blocks]))
 
 
 def _widths(dim: int, behaviour: bool, content: bool) -> dict[str, int]:
@@ -269,7 +269,8 @@ def _strength(values: Floats, exponent: float) -> Floats:
     return np.where(values > 1e-3 * values.max(initial=0.0), power(values, exponent), np.float32(0.0))
 
 
-def _unit(rows: Floats) -> Floats:
+def unit_rows(rows: Floats) -> Floats:
+    """Return rows at unit length; rows of 0 stay so."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     units: Floats = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-12)
     return units

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.matching.blocking import Pairs
+from shelfspace.shop.duplicates import by_appearance
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +51,4 @@ def grouped(pairs: Pairs, chance: Floats, num_listings: int, *, least: float = 0
                 across[one][third] = across[third][one] = across[one].get(third, 0.0) + total
         members[one] += members.pop(other)
         home[members[one]] = one
-    _, first, group = np.unique(home, return_index=True, return_inverse=True)
-    order = np.empty(len(first), np.int32)
-    order[np.argsort(first)] = np.arange(len(first))
-    return order[group]
+    return by_appearance(home)

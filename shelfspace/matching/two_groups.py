@@ -9,6 +9,9 @@ from sklearn.isotonic import IsotonicRegression
 
 Floats = npt.NDArray[np.float64]
 
+FEWEST = 20
+"""Scores of either kind that it takes to learn from them."""
+
 LOW = 0.7
 """Below this quantile of the null scores next to no match is taken to lie."""
 
@@ -40,16 +43,19 @@ class TwoGroups:
 
     @classmethod
     def fit(cls, scores: Floats, null: Floats) -> Self:
-        """Learn from scores of chosen pairs and of their rivals; without rivals every pair is a match. O(P log P)."""
-        if not len(null) or not len(scores):
-            return cls(0.0, np.zeros(1), np.ones(1))
-        share = min(1.0, float((scores <= np.quantile(null, LOW)).mean()) / LOW)
+        """Learn from scores of chosen pairs and of their rivals. O(P log P).
+
+        Where there are fewer than `FEWEST` of either, nothing can be told of how they lie: the score is the chance.
+        """
+        if min(len(null), len(scores)) < FEWEST:
+            return cls(float("nan"), np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+        # never none at all: one more pair might be one
+        fewest = 1.0 / (1 + len(scores))
+        share = min(1.0, max(fewest, float((scores <= np.quantile(null, LOW)).mean()) / LOW))
         value = np.concatenate([scores, null])
         chosen = np.repeat([1.0, 0.0], [len(scores), len(null)])
         weight = np.repeat([1.0 / len(scores), share / len(null)], [len(scores), len(null)])
         steps = np.unique(value)
-        if share == 0.0:
-            return cls(0.0, steps, np.ones(len(steps)))
         # of the weight at a score, the part that chosen pairs have: f / (f + share · null)
         part = IsotonicRegression().fit(value, chosen, sample_weight=weight).predict(steps)
         return cls(share, steps, np.clip(2.0 - 1.0 / np.maximum(part, 1e-6), 0.0, 1.0))

@@ -89,10 +89,7 @@ def near_duplicates(
         target = np.arange(len(titles))
         target[rows] = rows[merged]
         group = target[group]
-    _, start, inverse = np.unique(group, return_index=True, return_inverse=True)
-    order = np.empty(len(start), np.int32)
-    order[np.argsort(start)] = np.arange(len(start))
-    return order[inverse]
+    return by_appearance(group)
 
 
 def joined(
@@ -115,7 +112,17 @@ def joined(
     size = int(groups.max(initial=-1)) + 1
     graph = sparse.csr_array((np.ones(len(left), bool), (groups[left], groups[right])), shape=(size, size))
     _, component = connected_components(graph, directed=False)
-    _, start, inverse = np.unique(component[groups], return_index=True, return_inverse=True)
+    return by_appearance(component[groups])
+
+
+def by_appearance(groups: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    """Return groups of any numbers, [N], numbered by first appearance.
+
+    Example:
+        >>> by_appearance(np.array([7, 3, 7])).tolist()
+        [0, 1, 0]
+    """
+    _, start, inverse = np.unique(groups, return_index=True, return_inverse=True)
     order = np.empty(len(start), np.int32)
     order[np.argsort(start)] = np.arange(len(start))
     return order[inverse]

@@ -9,6 +9,7 @@ from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.inputs.fields import Records
+from shelfspace.linear.vectors import unit_rows
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.results import Hit, Hits, Why
@@ -61,7 +62,7 @@ def similar(
         said = _of_phrase(space, phrase)
         if not said.any():
             notes.append(f"no word of {phrase[:60]!r} is known to the space")
-        queries = _unit(queries + said) if items else said
+        queries = unit_rows(queries + said) if items else said
         subjects = items or [phrase[:60]]
     itself = sparse.csr_array(
         (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
@@ -97,18 +98,12 @@ def _of_phrase(space: Holding, phrase: str) -> Floats:
     )
     for part in space.blend.retrievers.values():
         if isinstance(part, Learnt) and part.towers is not None and "learnt" in space.blocks:
-            return _unit(part.towers.items(Records.of_catalogue(listing, np.zeros(1))))
+            return unit_rows(part.towers.items(Records.of_catalogue(listing, np.zeros(1))))
     if space.listed is None:
         raise InputError(
             "this space was made without listings to read, or by an older version: train it again with titles"
         )
     return space.listed.vectors(listing)
-
-
-def _unit(rows: Floats) -> Floats:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    units: Floats = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-12)
-    return units
 
 
 def _parts(space: Holding, query: Floats, right: int) -> tuple[Why, ...]:

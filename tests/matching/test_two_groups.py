@@ -29,6 +29,13 @@ def test_the_chance_only_rises_with_the_score():
     assert (np.diff(found.chance_of(np.linspace(-1, 2, 200))) >= 0).all()
 
 
-def test_without_rivals_every_pair_is_a_match_and_without_pairs_nothing_is_asked():
-    assert TwoGroups.fit(np.array([0.4]), np.zeros(0)).chance_of(np.array([0.1])).tolist() == [1.0]
+def test_rivals_are_none_even_where_every_chosen_pair_is_a_match():
+    rng = np.random.default_rng(0)
+    found = TwoGroups.fit(rng.normal(0.8, 0.05, 200), rng.normal(0.3, 0.05, 200))
+    assert found.chance_of(np.array([0.3, 0.8])).round(2).tolist() == [0.0, 1.0]
+
+
+def test_of_few_pairs_the_score_is_the_chance_and_without_pairs_nothing_is_asked():
+    few = TwoGroups.fit(np.array([0.9, 0.4]), np.array([0.1]))
+    assert few.chance_of(np.array([0.1, 0.9, 1.2])).tolist() == [0.1, 0.9, 1.0]
     assert TwoGroups.fit(np.zeros(0), np.zeros(0)).chance_of(np.zeros(0)).tolist() == []
