@@ -29,11 +29,12 @@ from shelfspace import config
 from shelfspace.deciding import models_of, num_named
 from shelfspace.evaluation import choosing
 from shelfspace.evaluation.intervals import interval, paired_difference
-from shelfspace.evaluation.measure import PerUser, measure
+from shelfspace.evaluation.measure import PerUser, Scorer, measure
 from shelfspace.evaluation.mixing import choose_weights
 from shelfspace.evaluation.models import fit_all
 from shelfspace.evaluation.slices import item_slices
 from shelfspace.evaluation.weighing import Weights, alone, reweighted
+from shelfspace.linear.popularity import Popularity
 from shelfspace.plan import Plan
 from shelfspace.shop.cases import Blocks, Cases
 from shelfspace.shop.demo import complete_journey
@@ -163,19 +164,27 @@ def chosen_for(plan: Plan, models: list[Any], blocks: Blocks, shop: Shop) -> cho
 
 
 def cold(plan: Plan, shop: Shop) -> dict[str, Any]:
-    """Items never sold: learnt vectors beside content neighbours, both tuned on the validation draw."""
+    """Items never sold: learnt vectors beside content neighbours, both tuned on the validation draw.
+
+    `random` gives all candidates one score, and a tie counts as its expected rank; so does popularity, since nobody
+    took any of these.
+    """
     blocks = split(shop, "cold-items")
     models = models_of(plan, shop, told)
     chosen = chosen_for(plan, models, blocks, shop)
     test = reweighted(blocks.test, chosen.weights, num_named(shop)).sample(MAX_CASES)
     fitted = fit_all(models, chosen.settings, test.fit, shop.catalogue, told=told)
-    got = measure(test, {name: alone(part) for name, part in fitted.items()}, ks=(10, 20))
+    known: dict[str, Any] = {"popularity": Popularity().fit(test.fit, shop.catalogue), **fitted}
+    scorers: dict[str, Scorer] = {name: alone(part) for name, part in known.items()}
+    scorers["random"] = lambda queries, allowed: np.zeros((len(queries), queries.num_items), np.float32)
+    got = measure(test, scorers, ks=(10, 20))
+    pairs = [(name, other) for name in LEARNT for other in ("content", "popularity", "random")]
     return {
         "cases": len(test),
         "figures": {name: described(of, test) for name, of in got.items()},
         "differences": {
-            f"{name} minus content": difference(got[name].metrics[METRIC], got["content"].metrics[METRIC])
-            for name in LEARNT
+            f"{name} minus {other}": difference(got[name].metrics[METRIC], got[other].metrics[METRIC])
+            for name, other in pairs
         },
         "settings": chosen.settings,
     }

@@ -100,14 +100,15 @@ class PhotoEncoder:
                     except PhotoError as problem:
                         failed.update({n: str(problem) for n, other in enumerate(keys) if other == key})
                 if good:
-                    yield good, self._run(np.stack(squares))
+                    yield good, self.encoded(np.stack(squares))
 
         known = [key for key in keys if key]
         found = np.zeros((len(photos), self.bundle.width), np.float32)
         found[[bool(key) for key in keys]] = _kept(known, self.bundle.width, self.cache, encode, told)
         return found, failed
 
-    def _run(self, squares: Pixels) -> Floats:
+    def encoded(self, squares: Pixels) -> Floats:
+        """Return the vectors of decoded photos, uint8 [N, S, S, 3] to float32 [N, K], unit length."""
         mean, deviation = (np.asarray(self.bundle.about[name], np.float32) for name in ("mean", "deviation"))
         pixels = (squares.astype(np.float32) - mean) / deviation
         given = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
