@@ -158,9 +158,9 @@ def fit(
     shop = read(plan, frames, None, told)
     if not shop.catalogue.ids.array.equals(space.catalogue.ids.array):
         raise SpaceError(f"the items are not those of the space in {run} any more: train it again")
-    space = replace(space, tasks=dict(space.tasks) | fit_tasks(plan, shop, told))
+    space = replace(space, tasks=dict(space.tasks) | fit_tasks(plan, shop, told, only=[task]))
     file = Path(run) / "metrics.json"
-    metrics = json.loads(file.read_text("utf-8")) | measured(dict(space.tasks))
+    metrics = json.loads(file.read_text("utf-8")) | measured(space.tasks)
     file.write_text(json.dumps(metrics, ensure_ascii=False, indent=1), "utf-8")
     (Path(run) / "config.toml").write_text(tomlkit.dumps(table), "utf-8")
     space.save(run)
