@@ -168,10 +168,14 @@ class Classifier:
         if not isinstance(model, LinearWords) or words is None:
             return [[] for _ in range(len(catalogue))]
         names = [text for some in words.vocabulary.values() for text in some.to_pylist()]
+        whole = np.repeat(
+            [name != "pieces" for name in words.vocabulary], list(map(len, words.vocabulary.values()))
+        )
         rows = self.eyes.of_words(catalogue)[WORDS].rows
-        return [
-            [names[at] for at in model.telling(rows[[n]], *label[n, :2].tolist())] for n in range(len(label))
+        found = [
+            model.telling(rows[[n]], int(likely[0]), int(likely[1]), whole) for n, likely in enumerate(label)
         ]
+        return [[names[at] for at in features] for features in found]
 
 
 def scored_by(

@@ -71,7 +71,8 @@ class Eyes:
         if self.words is None:
             return {}
         rows = self.words.features(self._said(catalogue))
-        return {WORDS: View(rows, np.diff(rows.indptr).astype(np.int64) > 0)}
+        present: Flags = np.diff(rows.indptr).astype(bool)
+        return {WORDS: View(rows, present)}
 
     def of_numbers(self, catalogue: Catalogue) -> dict[str, View]:
         """Return the views that learn no words: ready vectors, and what frozen encoders say."""
@@ -80,7 +81,7 @@ class Eyes:
             vectors = catalogue.vectors.get(name)
             if vectors is not None:
                 plain = np.nan_to_num(np.asarray(vectors, np.float32))
-                found[READY + name] = View(plain, plain.any(axis=1))
+                found[READY + name] = View(plain, np.count_nonzero(plain, axis=1) > 0)
         records = Records.of_catalogue(catalogue, np.zeros(len(catalogue), np.int64))
         for name, reader in self.frozen.items():
             dense = reader.read(records)

@@ -48,10 +48,9 @@ class LinearWords:
         epochs = min(EPOCHS[1], max(EPOCHS[0], math.ceil(STEPS / max(1, rows.shape[0]))))
         model = SGDClassifier(loss="log_loss", alpha=PENALTY, max_iter=epochs, tol=None, random_state=seed)
         model.fit(_columns(rows, feature), label)
-        weight, bias = np.asarray(model.coef_, np.float32).T, np.asarray(model.intercept_, np.float32)
+        weight, bias = np.asarray(model.coef_).T, np.asarray(model.intercept_)
         if len(model.classes_) == 2:  # scikit-learn then has one regression for both
-            weight = np.hstack([-weight, weight], dtype=np.float32) / 2
-            bias = np.concatenate([-bias, bias], dtype=np.float32) / 2
+            weight, bias = np.hstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
         every = np.zeros((len(feature), num_classes), np.float16)
         every[:, model.classes_] = np.clip(weight, -6e4, 6e4)
         base = np.full(num_classes, bias.min() - 1.0, np.float32)
@@ -63,11 +62,28 @@ class LinearWords:
         scores: Floats = np.asarray(_columns(rows, self.feature) @ self.weight.astype(np.float32), np.float32)
         return scores + self.bias
 
-    def telling(self, row: sparse.csr_array, label: int, other: int, k: int = 3) -> list[int]:
-        """Return the features of one row, [1, F], that speak most for a class against another, the strongest first."""
+    def telling(
+        self,
+        row: sparse.csr_array,
+        label: int,
+        other: int,
+        among: npt.NDArray[np.bool_] | None = None,
+        k: int = 3,
+    ) -> list[int]:
+        """Return the features of one row, [1, F], that speak most for a class against another, the strongest first.
+
+        Args:
+            row: [1, F].
+            label: the class.
+            other: the other.
+            among: bool [F], the features that may be named; None: all.
+            k: how many at most.
+        """
         only = _columns(row, self.feature)
         weight = self.weight.astype(np.float32)
         gain = only.data * (weight[only.indices, label] - weight[only.indices, other])
+        if among is not None:
+            gain[~among[self.feature[only.indices]]] = 0.0
         best = np.argsort(-gain, kind="stable")[:k]
         return [int(self.feature[only.indices[n]]) for n in best if gain[n] > 0]
 

@@ -47,8 +47,8 @@ def classify(
             it is not. More: the likeliest whole labels, sure or not.
         phrase: the title of a listing that is not in the catalogue; with a photo, both count.
         photo: the file of its photo.
-        against: another catalogue, whose listings are classified: its items file, or a settings file whose [items]
-            maps its columns.
+        against: another catalogue, whose listings are classified: its items file, or a settings file that maps
+            its columns.
         suspicious: instead, the labels of the catalogue that are probably wrong, the most suspicious first, with what
             is likelier.
         why: add what each view adds to the log odds of the likeliest label against the next, with the words that
