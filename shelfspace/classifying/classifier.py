@@ -186,6 +186,8 @@ def scored_by(
     for name, view in views.items():
         model = models.get(name)
         there = view.present if model is not None else np.zeros(len(view.present), bool)
+        if isinstance(model, LinearWords):
+            there = there & model.knows(view.rows)
         found = np.zeros((len(there), len(log_prior)), np.float32)
         if model is not None and there.any():
             found[there] = model.score(view.rows[np.flatnonzero(there)])

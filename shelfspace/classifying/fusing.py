@@ -26,7 +26,9 @@ MAX_TRIED = 20_000
 RISK = 0.05
 """The bound on precision is wrong at most so often: the one-sided interval of Clopper and Pearson."""
 
-GRID = np.concatenate([np.linspace(0.02, 0.98, 49), [0.99, 0.995, 0.999]])
+GRID = np.concatenate([np.linspace(0.5, 0.98, 49), [0.99, 0.995, 0.999]])
+"""The chances that may become a threshold. Never below one half: what is likelier wrong than right is not said, however
+right all the rest is."""
 
 
 @dataclass(frozen=True)

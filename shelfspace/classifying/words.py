@@ -62,6 +62,11 @@ class LinearWords:
         scores: Floats = np.asarray(_columns(rows, self.feature) @ self.weight.astype(np.float32), np.float32)
         return scores + self.bias
 
+    def knows(self, rows: sparse.csr_array) -> npt.NDArray[np.bool_]:
+        """Return which rows have a feature that counts, bool [N]."""
+        known: npt.NDArray[np.bool_] = np.diff(_columns(rows, self.feature).indptr).astype(bool)
+        return known
+
     def telling(
         self,
         row: sparse.csr_array,
