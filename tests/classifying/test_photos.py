@@ -1,5 +1,7 @@
 """Photos as a view, by a network that says only how red, green and blue a photo is."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import shelfspace as ss
 from shelfspace.classifying.classifier import Classify
 from shelfspace.classifying.fitted import FittedClassify
 from shelfspace.classifying.learning import learnt_from
@@ -19,8 +22,8 @@ onnx = pytest.importorskip("onnx", reason="the extra [train] is not installed")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHELFSPACE_CACHE", str(tmp_path / "cache"))
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELFSPACE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +93,29 @@ def test_photos_of_which_none_can_be_read_leave_the_words(tmp_path: Path, bundle
     learnt = learnt_from(Classify(), catalogue, {"photo": PhotoVectors().using(bundle)}, seed=0)
     assert list(learnt.classifier.heads["category"].models) == ["words"]
     assert (learnt.answers["category"].answer >= 0).mean() > 0.9
+
+
+def test_a_shop_with_photos_is_asked_by_a_photo_without_torch(tmp_path: Path):
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra [image] is not installed")
+    rows = [(n, list(COLOURS)[n % 2]) for n in range(60)]
+    for n, colour in [*rows, (1000, "red")]:
+        paint(tmp_path / f"{n}.png", colour, n)
+    lines = [f"n-{n},{n}.png,{colour if n > 3 else ''},thing" for n, colour in rows]
+    (tmp_path / "shop.csv").write_text("\n".join(["sku,image,colour,title", *lines]) + "\n", "utf-8")
+    settings = {
+        "items": {"path": str(tmp_path / "shop.csv")},
+        "classify": {"columns": ["colour"], "precision": 0.8},
+    }
+    ss.train(settings, out=tmp_path / "run")
+    code = (
+        "import sys; import shelfspace as ss; s = ss.open(sys.argv[1]);"
+        "print([one.label for one in s.classify()]);"
+        "print([one.label for one in s.classify(photo=sys.argv[2])], 'torch' in sys.modules)"
+    )
+    asked = [sys.executable, "-c", code, str(tmp_path / "run"), str(tmp_path / "1000.png")]
+    said = subprocess.check_output(asked, text=True).splitlines()
+    assert said == ["['red', 'blue', 'red', 'blue']", "['red'] False"]
+    (tmp_path / "broken.png").write_text("no photo", "utf-8")
+    answer = ss.open(tmp_path / "run").classify(photo=str(tmp_path / "broken.png"))
+    assert answer.table["label"].to_pylist() == [None]
+    assert any("broken.png cannot be used" in note for note in answer.notes)
