@@ -4,8 +4,8 @@
 
 Fashion products: master category, sub category and article type as a path, and the base colour. The test listings are
 those whose id hashes to 0 of 5 (blake2b); all else, weights and thresholds included, is learnt from the others, with
-the settings as they come. Macro-F1 is over the classes that test listings have; listings of a class that the others do not
-teach count as wrong. Photos are of some listings only, so `title` is also measured on just those.
+the settings as they come. Macro-F1 is over the classes that test listings have; listings of a class that the others do
+not teach count as wrong. Photos are of some listings only, so `title` is also measured on just those.
 
 Grocery store: the product on a natural photo of a shelf, by whitened cosine to class means of features of a frozen
 EfficientNet-Lite0. Shrinkage and power are chosen on the photos of `val`, learnt from those of `train`; then measured
