@@ -4,13 +4,13 @@ N listings, C classes, P prefixes, V views.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import betaincinv, log_softmax, softmax
 
 from shelfspace.classifying.labels import NEVER, Classes, Codes
@@ -23,6 +23,7 @@ Seen = tuple[str, ...]
 PRIOR = "how common it is"
 MAX_LEARNT = 5_000
 MAX_TRIED = 20_000
+SCALES = (0.5, 2.0)
 RISK = 0.05
 """The bound on precision is wrong at most so often: the one-sided interval of Clopper and Pearson."""
 
@@ -108,7 +109,7 @@ class Fusions:
 
     @classmethod
     def fit(cls, scored: Scored, code: Codes, classes: Classes, precision: float, seed: int) -> "Fusions":
-        """Learn weights by maximum likelihood, and thresholds, for every set of views that listings have.
+        """Learn weights by maximum likelihood, their scale, and thresholds, for every set of views that listings have.
 
         A listing with a title and a photo also teaches what its title alone is worth, and its photo.
 
@@ -129,11 +130,9 @@ class Fusions:
             if not len(rows):
                 continue
             few, more = rows[:MAX_LEARNT], rows[:MAX_TRIED]
-            weights, prior = _weights(scored.take(few), code[few], seen)
-            fusion = Fusion(weights, prior, NEVER)
-            some = scored.take(more)
-            least = lowest_threshold(classes, fusion.chance(some), code[more], precision)
-            found[seen] = Fusion(weights, prior, least)
+            fusion = _believed(_likeliest(scored.take(few), code[few], seen), scored.take(few), code[few])
+            chance = fusion.chance(scored.take(more))
+            found[seen] = replace(fusion, threshold=lowest_threshold(classes, chance, code[more], precision))
         return cls(found)
 
     def of(self, seen: Seen) -> Fusion:
@@ -171,7 +170,7 @@ def lowest_threshold(classes: Classes, chance: Floats, code: Codes, precision: f
     return NEVER
 
 
-def _weights(scored: Scored, code: Codes, seen: Seen) -> tuple[dict[str, float], float]:
+def _likeliest(scored: Scored, code: Codes, seen: Seen) -> Fusion:
     """Minimise the negative log likelihood, which is convex in the weights; a view counts 0 or more."""
     num, inputs = len(code), [scored.scores[name].astype(np.float64) for name in seen]
     inputs = [rows - rows.mean(axis=1, keepdims=True) for rows in inputs]
@@ -194,4 +193,25 @@ def _weights(scored: Scored, code: Codes, seen: Seen) -> tuple[dict[str, float],
     start = np.append(np.ones(len(seen)), 0.0)
     bounds = [(0.0, None)] * len(seen) + [(-2.0, 2.0)]
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return {name: float(w / s) for name, w, s in zip(seen, best[:-1], spread, strict=True)}, float(best[-1])
+    weights = {name: float(w / s) for name, w, s in zip(seen, best[:-1], spread, strict=True)}
+    return Fusion(weights, float(best[-1]), NEVER)
+
+
+def _believed(fusion: Fusion, scored: Scored, code: Codes) -> Fusion:
+    """Scale the weights until the mean chance of the likeliest class is the share in which it is right.
+
+    Where scores are no log chances, such as cosines, the likeliest weights say too little of the likeliest class.
+    """
+    logits = sum(fusion.parts(scored).values(), np.zeros((len(code), len(scored.log_prior))))
+    right = (float((logits.argmax(axis=1) == code).sum()) + 0.5) / (len(code) + 1.0)
+
+    def gap(scale: float) -> float:
+        return float(softmax(scale * logits, axis=1).max(axis=1).mean()) - right
+
+    low, high = SCALES
+    if gap(low) >= 0.0 or gap(high) <= 0.0:
+        scale = low if gap(low) >= 0.0 else high
+    else:
+        scale = float(brentq(gap, low, high, xtol=1e-3))
+    weights = {name: scale * weight for name, weight in fusion.weights.items()}
+    return Fusion(weights, scale * fusion.prior, fusion.threshold)
