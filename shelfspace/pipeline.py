@@ -106,11 +106,11 @@ def train(
     if "events" not in table:
         shutil.rmtree(checkpoint)
         return _of_listings(plan, shop, out, told)
+    tasks = fit_tasks(plan, shop, told)  # first, since what they lack is told in seconds
     models = models_of(
         plan, shop, told, start=Path(start) if start is not None else None, same_shop=same_shop, out=out
     )
     chosen, gate = decided(plan, shop, models, told, checkpoint)
-    tasks = fit_tasks(plan, shop, told)
     gate = replace(gate, metrics=gate.metrics | measured(tasks))
     refused = strict and gate.verdict == "worse"
     space = None if refused else replace(_space(plan, shop, models, chosen, told), tasks=tasks)

@@ -12,7 +12,7 @@ from shelfspace.classifying.labels import Classes, Codes
 from shelfspace.classifying.views import WORDS, Eyes, View
 from shelfspace.classifying.words import LinearWords
 from shelfspace.config import Range
-from shelfspace.errors import ConfigError, did_you_mean
+from shelfspace.errors import ConfigError, DataError, did_you_mean
 from shelfspace.linear.whitening import WithinClass
 from shelfspace.shop.catalogue import Catalogue
 
@@ -78,14 +78,14 @@ class Classify:
 class Answers:
     """What was foretold of N listings in one column.
 
-    label, chance: int64 and float32 [N, K], the likeliest classes and their chances, the likeliest first;
+    label, chance: int32 and float32 [N, K], the likeliest classes and their chances, the likeliest first;
     answer: int64 [N], the prefix that is sure enough, -1 where none is;
     sure: float32 [N], its chance; where it abstains, that of the likeliest class;
     parts: float32 [N, V + 1], what each view, and how common the class is, adds to the log odds of the likeliest class
         against the next; NaN where a view is missing;  names: theirs.
     """
 
-    label: Codes
+    label: npt.NDArray[np.int32]
     chance: Floats
     answer: Codes
     sure: Floats
@@ -108,7 +108,7 @@ class Answers:
                 likely, other = (np.take_along_axis(added, best[rows, n : n + 1], axis=1) for n in (0, 1))
                 parts[rows, names.index(name)] = (likely - other)[:, 0]
         return cls(
-            best.astype(np.int64),
+            best.astype(np.int32),
             top.astype(np.float32),
             answer,
             np.minimum(sure, 1.0).astype(np.float32),
@@ -156,13 +156,13 @@ class Classifier:
         views = self.eyes.views(catalogue)
         return {column: head.answers(views) for column, head in self.heads.items()}
 
-    def telling(self, catalogue: Catalogue, column: str, label: Codes) -> list[list[str]]:
+    def telling(self, catalogue: Catalogue, column: str, label: npt.NDArray[np.integer]) -> list[list[str]]:
         """Return the words of each listing that speak most for its likeliest class against the next.
 
         Args:
             catalogue: N listings.
             column: one that is foretold.
-            label: int64 [N, K], the likeliest classes.
+            label: integers [N, K], the likeliest classes.
         """
         model, words = self.heads[column].models.get(WORDS), self.eyes.words
         if not isinstance(model, LinearWords) or words is None:
@@ -181,13 +181,21 @@ class Classifier:
 def scored_by(
     models: Mapping[str, Model], views: Mapping[str, View], log_prior: npt.NDArray[np.float64]
 ) -> Scored:
-    """Return what models say of the views that are there; a view that a listing lacks is 0."""
+    """Return what models say of the views that are there; a view that a listing lacks is 0.
+
+    Raises:
+        DataError: vectors of another width than those that were learnt from.
+    """
     scores, present = {}, {}
     for name, view in views.items():
         model = models.get(name)
         there = view.present if model is not None else np.zeros(len(view.present), bool)
         if isinstance(model, LinearWords):
             there = there & model.knows(view.rows)
+        elif model is not None and there.any() and view.rows.shape[1] != len(model.mean):
+            raise DataError(
+                f"{name} has {view.rows.shape[1]} numbers, where {len(model.mean)} were learnt from"
+            )
         found = np.zeros((len(there), len(log_prior)), np.float32)
         if model is not None and there.any():
             found[there] = model.score(view.rows[np.flatnonzero(there)])

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.classifying.classifier import Answers, Classifier, Classify, Head, Model, scored_by
+from shelfspace.classifying.descent import linear_words
 from shelfspace.classifying.fusing import Fusions, Scored
 from shelfspace.classifying.labels import Classes, Codes, Given, given_by
 from shelfspace.classifying.suspects import Suspects, suspects
 from shelfspace.classifying.views import WORDS, Eyes, View
-from shelfspace.classifying.words import LinearWords
 from shelfspace.errors import DataError
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.shop.catalogue import Catalogue
@@ -169,7 +169,7 @@ def _models(
         if len(np.unique(code[rows])) < 2:
             continue
         if name == WORDS:
-            found[name] = LinearWords.fit(view.rows[rows], code[rows], len(classes), seed=seed)
+            found[name] = linear_words(view.rows[rows], code[rows], len(classes), seed=seed)
         else:
             found[name] = settings.whitening().fit(view.rows[rows], code[rows], len(classes))
     return found

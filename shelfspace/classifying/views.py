@@ -75,13 +75,12 @@ class Eyes:
         return {WORDS: View(rows, present)}
 
     def of_numbers(self, catalogue: Catalogue) -> dict[str, View]:
-        """Return the views that learn no words: ready vectors, and what frozen encoders say."""
+        """Return the views that learn no words: ready vectors, and what frozen encoders say; what lacks is absent."""
         found: dict[str, View] = {}
         for name in self.ready:
-            vectors = catalogue.vectors.get(name)
-            if vectors is not None:
-                plain = np.nan_to_num(np.asarray(vectors, np.float32))
-                found[READY + name] = View(plain, np.count_nonzero(plain, axis=1) > 0)
+            none = np.zeros((len(catalogue), 0), np.float32)
+            plain = np.nan_to_num(np.asarray(catalogue.vectors.get(name, none), np.float32))
+            found[READY + name] = View(plain, np.count_nonzero(plain, axis=1) > 0)
         records = Records.of_catalogue(catalogue, np.zeros(len(catalogue), np.int64))
         for name, reader in self.frozen.items():
             dense = reader.read(records)

@@ -138,6 +138,22 @@ def test_six_listings_are_too_few_to_be_sure():
     assert (found.answers["colour"].answer == -1).all()
 
 
+def test_words_that_no_two_listings_share_teach_nothing():
+    catalogue = replace(listings(40), vectors={})
+    titles = [chr(0x400 + n) * 6 for n in range(40)]
+    found = learnt_from(Classify(), changed(catalogue, title=titles), seed=0)
+    assert (found.answers["category"].answer == -1).all()
+
+
+def test_vectors_that_another_catalogue_lacks_or_has_in_another_width():
+    catalogue = changed(listings(), title=[None] * 240)
+    learnt = learnt_from(Classify(encoders=["vectors"]), catalogue, seed=0)
+    assert told(learnt, replace(catalogue, vectors={}), "category") == [None] * 240
+    wrong = replace(catalogue, vectors={"seen": np.ones((240, 5), np.float32)})
+    with pytest.raises(DataError, match=r"vectors\.seen has 5 numbers, where 16 were learnt from"):
+        learnt.classifier.answers(wrong)
+
+
 def test_a_long_title_is_cut_and_changes_nothing_else(learnt: Learnt):
     short = changed(listings(2), title=["red mug " + "mug " * 3000, "red mug"])
     long = changed(listings(2), title=["red mug " + "mug " * 25_000, "red mug"])
