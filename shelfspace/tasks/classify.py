@@ -70,6 +70,8 @@ def classify(
         raise InputError(f"k = {k} is out of range; give 1 to {KEPT}")
     items = [item] if isinstance(item, str) else list(item or [])
     new = (phrase or "").strip() or photo
+    if phrase is not None and not new:
+        raise InputError("the phrase is blank: give words, or a photo")
     if sum(map(bool, (items, new, against))) > 1:
         raise InputError("name items, or give a phrase or a photo, or another catalogue: one of these")
     if suspicious and (new or against):

@@ -125,6 +125,7 @@ def test_what_cannot_be_asked_is_refused(space: ss.Space):
     for given, said in (
         ({"column": "farbe"}, r"did you mean 'Farbe'"),
         ({"k": 0}, "k = 0"),
+        ({"phrase": "  "}, "blank"),
         ({"k": 21}, "give 1 to 20"),
         ({"item": "n-1", "phrase": "a mug"}, "one of these"),
         ({"phrase": "a mug", "suspicious": True}, "own catalogue"),
