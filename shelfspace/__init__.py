@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shelfspace.errors import InputError, JobError, ShelfspaceError
     from shelfspace.pipeline import check, evaluate, fit, train
     from shelfspace.space import Space
+    from shelfspace.tasks.labels import Labels
     from shelfspace.tasks.recommend import Event
     from shelfspace.tasks.results import Groups, Hit, Hits
     from shelfspace.tuning import tune
@@ -28,6 +29,7 @@ __all__ = [
     "Hits",
     "InputError",
     "JobError",
+    "Labels",
     "ShelfspaceError",
     "Space",
     "check",
@@ -48,6 +50,7 @@ _HOMES = {
     "Hits": "shelfspace.tasks.results",
     "InputError": "shelfspace.errors",
     "JobError": "shelfspace.errors",
+    "Labels": "shelfspace.tasks.labels",
     "ShelfspaceError": "shelfspace.errors",
     "Space": "shelfspace.space",
     "check": "shelfspace.pipeline",

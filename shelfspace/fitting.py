@@ -1,15 +1,23 @@
 """What tasks learn of their own, in training or by `shelfspace fit RUN TASK`; and a space of listings alone."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from shelfspace import config
 from shelfspace.blend import Blend
-from shelfspace.errors import DataError
+from shelfspace.classifying.classifier import Classify
+from shelfspace.classifying.fitted import FittedClassify
+from shelfspace.classifying.learning import learnt_from as classifier_of
+from shelfspace.errors import DataError, MissingExtraError
+from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
+from shelfspace.holding import Fitted
 from shelfspace.index import open_index
+from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.linear.vectors import ItemVectors
 from shelfspace.matching.fitted import FittedMatch, kept, learnt_from
 from shelfspace.matching.labelled import Labelled
@@ -18,26 +26,73 @@ from shelfspace.plan import Plan
 from shelfspace.shop.shop import Shop
 from shelfspace.space import Space
 
-FITS = ("match",)
+FITS = ("classify", "match")
 """Tasks that learn something."""
 
 
-def fit_tasks(plan: Plan, shop: Shop, told: Told | None = None) -> dict[str, FittedMatch]:
+def fit_tasks(
+    plan: Plan, shop: Shop, told: Told | None = None, *, only: Collection[str] = FITS
+) -> dict[str, Fitted]:
     """Fit the tasks that have a section in the settings.
+
+    Args:
+        plan: the settings.
+        shop: its data.
+        told: progress.
+        only: of these tasks.
 
     Raises:
         ConfigError: a section names a column that the items lack.
+        DataError: there is nothing to learn from.
         MissingExtraError: there are labelled pairs, and LightGBM is not installed.
     """
-    if plan.match is None:
-        return {}
-    if told is not None:
-        told("matching listings", 0, 1)
-    labelled, seed = Labelled.of(shop.tables.get("matches"), shop.catalogue.ids), plan.training.seed
-    matcher, compared = learnt_from(plan.match, shop.catalogue, labelled, seed=seed)
+    found: dict[str, Fitted] = {}
+    if plan.match is not None and "match" in only:
+        if told is not None:
+            told("matching listings", 0, 1)
+        found["match"] = _matching(plan.match, shop, plan.training.seed)
+    if plan.classify is not None and "classify" in only:
+        if told is not None:
+            told("classifying listings", 0, 1)
+        found["classify"] = _classifying(plan.classify, shop, plan.training.seed)
+    return found
+
+
+def _matching(settings: Match, shop: Shop, seed: int) -> FittedMatch:
+    labelled = Labelled.of(shop.tables.get("matches"), shop.catalogue.ids)
+    matcher, compared = learnt_from(settings, shop.catalogue, labelled, seed=seed)
     found = matcher.found(compared)
     figures = matched(matcher, compared, found, labelled, seed=seed)
-    return {"match": FittedMatch(matcher, kept(found), figures, labelled.notes)}
+    return FittedMatch(matcher, kept(found), figures, labelled.notes)
+
+
+def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
+    frozen, notes = _encoders(settings, shop)
+    learnt = classifier_of(settings, shop.catalogue, frozen, seed=seed)
+    figures = classified(learnt, seed=seed)
+    return FittedClassify(
+        learnt.classifier, learnt.answers, learnt.suspects, figures, (*learnt.notes, *notes)
+    )
+
+
+def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
+    """Return the frozen encoders that the settings name; without photos, or what reads them, none for photos."""
+    found: dict[str, PhotoVectors | TextVectors] = {}
+    notes = []
+    if "photo" in settings.encoders and shop.catalogue.column("image") is not None:
+        try:
+            found["photo"] = _encoder("Image", "'shelfspace[image]'")
+        except MissingExtraError as problem:
+            notes.append(f"photos are not looked at: {problem}")
+    if "transformer" in settings.encoders:
+        found["transformer"] = _encoder("Transformer", "'shelfspace[text]'", columns=list(settings.read))
+    return found, notes
+
+
+def _encoder(name: str, install: str, **given: Any) -> PhotoVectors | TextVectors:
+    module = config.extra("shelfspace.encoders.pretrained", "torch", install)
+    reader: PhotoVectors | TextVectors = getattr(module, name)(**given).reader()
+    return reader
 
 
 def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple[Space, dict[str, Any]]:
@@ -74,6 +129,6 @@ def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple
     return space, {"headline": "f1", "protocols": {}} | measured(tasks)
 
 
-def measured(tasks: dict[str, FittedMatch]) -> dict[str, Any]:
+def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     """Return what `metrics.json` says of tasks, by their names."""
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}

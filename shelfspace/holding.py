@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.blend import Blend, Mode, Own, Ranker
+from shelfspace.classifying.fitted import FittedClassify
 from shelfspace.config import build, extra, settings_of
 from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
@@ -47,8 +48,25 @@ READABLE = (1, 2)
 KEPT = (Learnt, Autoencoded)
 """Models that are written though they do not answer: they encode what is new and foretell what else is asked."""
 
-FITTED = {"match": FittedMatch}
-"""What a task learns, by the task's name."""
+
+class Fitted(Protocol):
+    """What a task learnt of its own."""
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """What `metrics.json` says of it."""
+        ...
+
+    def files(self) -> dict[str, bytes]:
+        """Return it as files, by name; its class reads them again with `read`."""
+        ...
+
+
+FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
+    "classify": FittedClassify.read,
+    "match": FittedMatch.read,
+}
+"""What reads what a task learnt, by the task's name."""
 
 T = TypeVar("T")
 
@@ -78,7 +96,7 @@ class Holding:
     listed: Listed | None = None
     address: str = "exact"
     folder: Path | None = None
-    tasks: Mapping[str, FittedMatch] = field(default_factory=dict)
+    tasks: Mapping[str, Fitted] = field(default_factory=dict)
 
     @cached_property
     def titles(self) -> list[str]:
@@ -262,9 +280,9 @@ def _listed(path: Path) -> Listed:
     return Listed.restored(_arrays(path))
 
 
-def _fitted(folder: Path) -> FittedMatch:
+def _fitted(folder: Path) -> Fitted:
     with _reading(folder):
-        return FITTED[folder.name].read(partial(_file, folder))
+        return FITTED[folder.name](partial(_file, folder))
 
 
 def _of(used: Mapping[str, Retriever], weights: Mapping[str, float]) -> dict[str, float]:

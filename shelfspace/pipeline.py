@@ -106,11 +106,11 @@ def train(
     if "events" not in table:
         shutil.rmtree(checkpoint)
         return _of_listings(plan, shop, out, told)
+    tasks = fit_tasks(plan, shop, told)  # first, since what they lack is told in seconds
     models = models_of(
         plan, shop, told, start=Path(start) if start is not None else None, same_shop=same_shop, out=out
     )
     chosen, gate = decided(plan, shop, models, told, checkpoint)
-    tasks = fit_tasks(plan, shop, told)
     gate = replace(gate, metrics=gate.metrics | measured(tasks))
     refused = strict and gate.verdict == "worse"
     space = None if refused else replace(_space(plan, shop, models, chosen, told), tasks=tasks)
@@ -158,9 +158,9 @@ def fit(
     shop = read(plan, frames, None, told)
     if not shop.catalogue.ids.array.equals(space.catalogue.ids.array):
         raise SpaceError(f"the items are not those of the space in {run} any more: train it again")
-    space = replace(space, tasks=dict(space.tasks) | fit_tasks(plan, shop, told))
+    space = replace(space, tasks=dict(space.tasks) | fit_tasks(plan, shop, told, only=[task]))
     file = Path(run) / "metrics.json"
-    metrics = json.loads(file.read_text("utf-8")) | measured(dict(space.tasks))
+    metrics = json.loads(file.read_text("utf-8")) | measured(space.tasks)
     file.write_text(json.dumps(metrics, ensure_ascii=False, indent=1), "utf-8")
     (Path(run) / "config.toml").write_text(tomlkit.dumps(table), "utf-8")
     space.save(run)

@@ -1,9 +1,10 @@
 """A run's settings: every section of the file that is not the data's own, checked before anything is read."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from shelfspace import config as settings
+from shelfspace.classifying.classifier import Classify
 from shelfspace.encode.neighbours import LearntKNN
 from shelfspace.errors import ConfigError, did_you_mean
 from shelfspace.evaluation.blending import Mixing
@@ -20,6 +21,8 @@ from shelfspace.training.optimisation import Optimisation
 if TYPE_CHECKING:
     from shelfspace.learning.autoencoder_settings import AutoencoderPlan
     from shelfspace.learning.settings import LearningPlan
+
+T = TypeVar("T")
 
 LEARNING = ("model", "encoders", "fusion", "user", "profile", "graph", "pairs", "objectives", "negatives")
 """The sections of what is learnt; read where there are `[[objectives]]`."""
@@ -74,6 +77,7 @@ class Plan:
     mixing: Mixing
     indexing: Indexing
     match: Match | None
+    classify: Classify | None
     members: "dict[str, LearningPlan]"
 
     @classmethod
@@ -94,6 +98,7 @@ class Plan:
                 "autoencoder",
                 "tune",
                 "match",
+                "classify",
                 "members",
                 *LEARNING,
                 *_SECTIONS,
@@ -141,7 +146,8 @@ class Plan:
             parts["training"],
             parts["blend"],
             parts["index"],
-            _match(table),
+            _task(table, "match", Match),
+            _task(table, "classify", Classify),
             members,
         )
 
@@ -194,14 +200,14 @@ def _autoencoder(table: settings.Table, training: Training) -> "AutoencoderPlan 
     return plan
 
 
-def _match(table: settings.Table) -> Match | None:
-    """Check `[match]`; None where the file has none, or `false`."""
-    section = table.get("match", False)
+def _task(table: settings.Table, name: str, part: type[T]) -> T | None:
+    """Check the section of a task that learns; None where the file has none, or `false`."""
+    section = table.get(name, False)
     if section is False:
         return None
     if not isinstance(section, dict):
-        raise ConfigError(f"match = {section!r}: write a section [match], or false to leave it out")
-    return Match(**settings.checked(Match, section, "match"))
+        raise ConfigError(f"{name} = {section!r}: write a section [{name}], or false to leave it out")
+    return part(**settings.checked(part, section, name))
 
 
 def _loop(training: Training) -> Optimisation:

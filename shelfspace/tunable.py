@@ -24,6 +24,7 @@ _REFUSED = {
     "training.tune_cases": _MEASURING,
     "training.log": "it changes no value",
     "match": "it is fitted after what a study measures",
+    "classify": "it is fitted after what a study measures",
     "training.checkpoint_seconds": "it changes no value",
     "index": "validation scores every item, so it changes no value",
 }

@@ -15,9 +15,9 @@ from shelfspace.cli import screen
 from shelfspace.cli.review import write_review
 from shelfspace.errors import InputError
 from shelfspace.space import Space
-from shelfspace.tasks import Task
+from shelfspace.tasks import Answer, Task
 from shelfspace.tasks.recommend import Event
-from shelfspace.tasks.results import Groups, Hits
+from shelfspace.tasks.results import Groups
 
 BATCH = 4096
 """Subjects asked at once when everyone is asked."""
@@ -56,7 +56,7 @@ def command(name: str, task: Task) -> Callable[..., None]:
             raise InputError(f"name at least one {subject.name}, or give --all --to FILE.parquet")
         answer = task.ask(space, *([subjects] if subjects else []), **settings)
         if to is not None:
-            rows = _write_groups(answer, to) if isinstance(answer, Groups) else _write([answer], to)
+            rows = _write_answer(answer, to)
             screen.say(f"{rows:,} answers written to {to}")
         else:
             screen.show(answer.to_json() if as_json else answer.to_table())
@@ -66,7 +66,7 @@ def command(name: str, task: Task) -> Callable[..., None]:
     parameters = [_parameter("run", RUN), *(_parameter(*_option(f)) for f in asked)]
     parameters += [
         *([_parameter("everyone", ALL, False)] if task.everyone is not None else []),
-        _parameter("to", TO if task.everyone is not None else GROUPS_TO, None),
+        _parameter("to", GROUPS_TO if name == "match" else TO, None),
         _parameter("as_json", JSON, False),
     ]
     run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -110,17 +110,17 @@ def _event(space: Space, text: str) -> Event:
     return Event(item, time)
 
 
-def _write_groups(groups: Groups, to: Path) -> int:
-    if to.suffix == ".html":
-        return write_review(to, groups)
-    return _write([groups], to)
+def _write_answer(answer: Answer, to: Path) -> int:
+    if isinstance(answer, Groups) and to.suffix == ".html":
+        return write_review(to, answer)
+    return _write([answer], to)
 
 
 def _write_everyone(
     space: Space, task: Task, subjects: Sequence[str], to: Path, settings: dict[str, Any]
 ) -> None:
 
-    def answers() -> Iterator[Hits | Groups]:
+    def answers() -> Iterator[Answer]:
         with screen.progress() as bar:
             at = bar.add_task("answering", total=len(subjects))
             for start in range(0, len(subjects), BATCH):
@@ -132,7 +132,7 @@ def _write_everyone(
     screen.say(f"{rows:,} answers for {len(subjects):,} written to {to}")
 
 
-def _write(answers: Iterable[Hits | Groups], to: Path) -> int:
+def _write(answers: Iterable[Answer], to: Path) -> int:
     """Write answers as they come, beside the target and renamed when whole, so that no reader sees a part."""
     kind: Literal[".parquet", ".csv", ".json"] | str = to.suffix
     if kind not in (".parquet", ".csv", ".json"):
@@ -160,7 +160,7 @@ def _write(answers: Iterable[Hits | Groups], to: Path) -> int:
     return rows
 
 
-def _flat(hits: Hits | Groups) -> Any:
+def _flat(hits: Answer) -> Any:
     """Return the table for CSV, which has no lists: `why` as JSON."""
     table = hits.table
     if "why" in table.column_names:

@@ -27,7 +27,7 @@ def metrics(found: Mapping[str, Any]) -> RenderableType:
             style = "bold" if model == "default" else ""
             table.add_row(model, *(_cell(values[name], wide=name == headline) for name in names), style=style)
         parts.append(table)
-    parts += _matched(found.get("match"))
+    parts += _matched(found.get("match")) + _classified(found.get("classify"))
     if verdict := found.get("verdict"):
         parts.append(Text(f"{verdict['outcome']}: {verdict['text']}", style=COLOURS[verdict["outcome"]]))
     return Group(*parts)
@@ -51,6 +51,23 @@ def _matched(found: Mapping[str, Any] | None) -> list[RenderableType]:
         cells = (_cell(values[name], wide=name == "f1") for name in ("f1", "precision", "recall"))
         table.add_row(model, *cells, style="bold" if model == "default" else "")
     return [table]
+
+
+def _classified(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Labels foretold: how rightly, column by column, and by which fields."""
+    parts: list[RenderableType] = []
+    for column, about in (found or {}).get("columns", {}).items():
+        title = f"classify {column}: {about['cases']:,} listings held out, {about['classes']:,} classes"
+        table = Table(title=title, title_justify="left", header_style="bold")
+        table.add_column("by")
+        names = ("accuracy", "macro_f1", "coverage", "precision", "ece")
+        for name in names:
+            table.add_column(name, justify="right")
+        for by, figures in about["fields"].items():
+            values = (figures.get(name, {}).get("value") for name in names)
+            table.add_row(by, *("–" if value is None else f"{value:.4f}" for value in values))
+        parts += [table, Text(f"{about['suspicious']:,} labels are suspicious")]
+    return parts
 
 
 def _shown(headline: str) -> list[str]:

@@ -42,6 +42,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
     for mode, mix in chosen.mixes.items():
         lines += _mix(MODES[mode], mix, headline)
     lines += _foretold(metrics.get("foretold", {})) + _matched(metrics.get("match"))
+    lines += _classified(metrics.get("classify"))
     lines += [
         "",
         "## Mind",
@@ -60,7 +61,8 @@ def write_listings_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[
     """Write the card of a space that was made from listings alone; see `write_card`."""
     lines = ["# Card of this space", "", "Made from what listings say; there were no events.", ""]
     lines += [f"- {name}: {count:,}" for name, count in counts.items()]
-    path.write_text("\n".join([*lines, *_matched(metrics.get("match")), ""]), "utf-8")
+    lines += _matched(metrics.get("match")) + _classified(metrics.get("classify"))
+    path.write_text("\n".join([*lines, ""]), "utf-8")
 
 
 def _matched(found: Mapping[str, Any] | None) -> list[str]:
@@ -84,6 +86,35 @@ def _matched(found: Mapping[str, Any] | None) -> list[str]:
         precision, recall = (_number(model[metric]["value"]) for metric in ("precision", "recall"))
         f1 = model["f1"]
         lines.append(f"| {name} | {_number(f1['value'])} | {_interval(f1)} | {precision} | {recall} |")
+    return lines
+
+
+def _classified(found: Mapping[str, Any] | None) -> list[str]:
+    """Say how good classifying is, where it was fitted."""
+    if found is None:
+        return []
+    lines = ["", "## Labels foretold", ""]
+    lines += [f"It answers where it expects {found['precision_wanted']:.0%} of its answers to be right.", ""]
+    for column, about in found["columns"].items():
+        lines += [
+            f"### {column}",
+            "",
+            f"{about['classes']:,} classes, learnt from {about['labels_learnt_from']:,} labels; "
+            f"{about['suspicious']:,} labels are suspicious. On {about['cases']:,} listings that were held out:",
+            "",
+            "| by | listings | accuracy | interval | macro-F1 | answered | of these right | calibration error |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for name, figures in about["fields"].items():
+            accuracy, *others = (
+                figures.get(metric, {}) for metric in ("accuracy", "macro_f1", "coverage", "precision", "ece")
+            )
+            cells = " | ".join(_number(one.get("value")) for one in others)
+            interval = f"{_number(accuracy.get('low'))} to {_number(accuracy.get('high'))}"
+            lines.append(
+                f"| {name} | {figures['cases']:,} | {_number(accuracy['value'])} | {interval} | {cells} |"
+            )
+        lines.append("")
     return lines
 
 

@@ -122,10 +122,10 @@ class PhotoVectors(Frozen):
         """Return the vectors of every row, float32 [N, K]."""
         vectors = np.zeros((len(records), self.num_features), np.float32)
         present = np.zeros(len(records), bool)
-        column = records.column(self.column)
+        column, self.failed = records.column(self.column), {}
         if column is not None:
             row, values = texts_of(column, self.column)
-            texts, photos, self.failed = values.to_pylist(), list[Path | bytes](), {}
+            texts, photos = values.to_pylist(), list[Path | bytes]()
             for text in texts:
                 photos.append(self._photo(text))
             found, failed = self._running.vectors(photos)

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.classify import classify
+from shelfspace.tasks.labels import Labels
 from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.results import Groups, Hits
 from shelfspace.tasks.similar import similar
+
+Answer = Hits | Groups | Labels
 
 
 @dataclass(frozen=True)
 class Task:
     """A task and, for answers to everyone at once, who everyone is; None: without a subject it answers for all."""
 
-    ask: Callable[..., Hits | Groups]
+    ask: Callable[..., Answer]
     everyone: Callable[[Any], Sequence[str]] | None = None
 
 
@@ -30,6 +34,7 @@ def _items(space: Holding) -> Sequence[str]:
 
 
 TASKS = {
+    "classify": Task(classify),
     "match": Task(match),
     "recommend": Task(recommend, _users),
     "similar": Task(similar, _items),

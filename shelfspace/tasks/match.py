@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shelfspace import config
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.matching.fitted import FittedMatch, groups_of
 from shelfspace.matching.listings import Listings
 from shelfspace.matching.matcher import Compared, Found
 from shelfspace.shop.catalogue import Catalogue
+from shelfspace.tasks.against import catalogue_at
 from shelfspace.tasks.results import Groups, Member, Paired
 
 NEAR = 0.5
@@ -55,7 +55,7 @@ def match(
         raise InputError(f"least = {least} is no chance; give more than 0, up to 1")
     items = [item] if isinstance(item, str) else list(item or [])
     wanted = np.array([space.catalogue.ids.row(text) for text in items], np.int64)
-    both = _Both(space.catalogue, None if against is None else _read(against))
+    both = _Both(space.catalogue, None if against is None else catalogue_at(against))
     compared = both.compared(fitted) if why or against is not None else None
     found = fitted.found if against is None or compared is None else fitted.matcher.found(compared)
     if least is not None:
@@ -158,17 +158,9 @@ def _notes(fitted: FittedMatch, items: Sequence[str], partnered: npt.NDArray[np.
             yield f"{text!r}: no listing is likely enough to be the same product"
 
 
-def _read(against: str) -> Catalogue:
-    items = config.load(against).get("items", {}) if against.endswith(".toml") else {"path": against}
-    # answering loads no database, but for this
-    reading = config.extra("shelfspace.shop.reading", "duckdb", "shelfspace")
-    catalogue: Catalogue = reading.read_shop({"items": items}).catalogue
-    return catalogue
-
-
 def _fitted(space: Holding) -> FittedMatch:
     fitted = space.tasks.get("match")
-    if fitted is None:
+    if not isinstance(fitted, FittedMatch):
         raise InputError(
             f"`match` was not fitted in this space: run `shelfspace fit {space.folder or 'RUN'} match`, "
             "or train with a section [match]"
