@@ -2,11 +2,11 @@
 
     python benchmarks/few_shot.py --data DATA [--tasks 300]
 
-Fashion products, frozen EfficientNet-Lite0. Article types with at least 20 photos are dealt at random into those that
-may be learnt from (three fifths), those that choose settings and those that are asked (a fifth each): no type is in two
-parts. A task is five types, one or five photos of each known, 15 of each asked. Learning rates, steps and sharpness are
-chosen on the second part with as many trials for each way; each way then meets the same tasks of the third, and
-differences are paired by task. Everything goes to benchmarks/results/few_shot.json.
+Fashion products, frozen EfficientNet-Lite0, its vectors narrowed to 256 directions of the first part. Article types with
+at least 20 photos are dealt at random into those that may be learnt from (three fifths), those that choose settings and
+those that are asked (a fifth each): no type is in two parts. A task is five types, one or five photos of each known, 15
+of each asked. Learning rates, steps and sharpness are chosen on the second part with as many trials for each way; each
+way then meets the same tasks of the third, and differences are paired by task. Everything goes to benchmarks/results/few_shot.json.
 """
 
 import argparse
@@ -27,11 +27,12 @@ import pyarrow.parquet as pq
 from shelfspace.encoders.freezing import freeze_photo, kept_bundle
 from shelfspace.evaluation.intervals import interval, paired_difference
 from shelfspace.learning.few_shot import FewShot
+from shelfspace.linear.vectors import unit_rows
 from shelfspace.linear.whitening import WithinClass
 from shelfspace.pretrained.cache import VectorCache
 from shelfspace.pretrained.running import PhotoEncoder
 
-WAYS, ASKED, LEAST, SEED = 5, 15, 20, 0
+WAYS, ASKED, LEAST, WIDTH, SEED = 5, 15, 20, 256, 0
 RATES, STEPS, SHARPNESS = (1e-3, 3e-3, 1e-2), (5, 20), (10.0, 30.0)
 
 
@@ -52,6 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     vectors, label = photos(options.data / "fashion-products")
     parts = dealt(label)
+    vectors = narrowed(vectors, vectors[parts[0]])
     figures: dict[str, Any] = {
         "types": [len(np.unique(label[part])) for part in parts],
         "photos": [len(part) for part in parts],
@@ -74,9 +76,7 @@ def photos(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the frozen vectors of the photos of types that have enough of them, and the type of each."""
     everything = pq.read_table(folder / "items.parquet")
     table = everything.filter(everything["has_image"])
-    _, label, counts = np.unique(
-        table["articleType"].to_pylist(), return_inverse=True, return_counts=True
-    )
+    _, label, counts = np.unique(table["articleType"].to_pylist(), return_inverse=True, return_counts=True)
     enough = counts[label] >= LEAST
     paths = [folder / "images" / f"{one}.jpg" for one in table["id"].to_pylist()]
     bundle = kept_bundle("photo efficientnet-lite0", freeze_photo)
@@ -84,6 +84,12 @@ def photos(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     vectors, failed = encoder.vectors([path for path, good in zip(paths, enough, strict=True) if good])
     assert not failed, failed
     return vectors, label[enough]
+
+
+def narrowed(vectors: np.ndarray, learnt_from: np.ndarray) -> np.ndarray:
+    """Return the vectors along the directions in which some of them are longest, unit length."""
+    _, axes = np.linalg.eigh(learnt_from.T @ learnt_from)
+    return unit_rows(vectors @ np.ascontiguousarray(axes[:, ::-1][:, :WIDTH]))
 
 
 def dealt(label: np.ndarray) -> list[np.ndarray]:
@@ -118,7 +124,7 @@ def shown(
         for part, count, seed in ((choosing, 100, 1), (asked, number, 2))
     )
     grid = list(product(RATES, STEPS, SHARPNESS))
-    white = WithinClass().fit(vectors[learnt_from], label[learnt_from]).vectors(vectors)
+    white = WithinClass(power=1.0).fit(vectors[learnt_from], label[learnt_from]).vectors(vectors)
     ways: dict[str, tuple[np.ndarray, Callable[[float, int, float], FewShot]]] = {
         "centroids": (vectors, lambda rate, steps, sharp: FewShot(inner_steps=0)),
         "whitened centroids": (white, lambda rate, steps, sharp: FewShot(inner_steps=0)),
