@@ -1,5 +1,6 @@
 """The encoders of a field by the names that a settings file uses."""
 
+from shelfspace.encoders.convolution import TextCNN
 from shelfspace.encoders.fields import Attributes, Hashed, Ids, Numbers, Vectors
 from shelfspace.encoders.pretrained import Image, Transformer
 
@@ -7,6 +8,7 @@ ENCODERS: dict[str, type] = {
     "ids": Ids,
     "attributes": Attributes,
     "hashed": Hashed,
+    "textcnn": TextCNN,
     "vectors": Vectors,
     "numbers": Numbers,
     "transformer": Transformer,

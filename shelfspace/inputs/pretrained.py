@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Dense, Records
+from shelfspace.inputs.fields import Dense, Kind, Records
 from shelfspace.photos.decoding import PhotoError
 from shelfspace.photos.fetching import Fetcher
 from shelfspace.pretrained.bundle import Bundle
@@ -25,7 +25,7 @@ Flags = npt.NDArray[np.bool_]
 class Frozen:
     """What both readers are: a frozen encoder, which learns nothing; its files travel with the reader."""
 
-    kind: ClassVar[Literal["bag", "dense"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     bundle: Bundle | None = field(init=False, repr=False, default=None)
 
     def using(self, bundle: Bundle) -> Self:

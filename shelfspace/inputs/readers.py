@@ -4,13 +4,14 @@ N rows, K numbers of a ready vector.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from shelfspace.errors import DataError
-from shelfspace.inputs.fields import Bag, Dense, Field, Records
+from shelfspace.inputs.fields import Bag, Dense, Field, Kind, Records
+from shelfspace.inputs.phrases import Phrases
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.inputs.quantities import Numbers
 from shelfspace.inputs.tags import Tags
@@ -22,8 +23,8 @@ Flags = npt.NDArray[np.bool_]
 class Reader(Protocol):
     """From records to one field. Learn it once; it then reads rows that came later, too."""
 
-    kind: ClassVar[Literal["bag", "dense"]]
-    """Whether it gives a Bag or a Dense."""
+    kind: ClassVar[Kind]
+    """Whether it gives a Bag, a Dense, an Ordered or Squares."""
 
     @property
     def num_features(self) -> int:
@@ -60,7 +61,7 @@ class Ids:
         [True, False, True]
     """
 
-    kind: ClassVar[Literal["bag", "dense"]] = "bag"
+    kind: ClassVar[Kind] = "bag"
     trained: Flags = field(init=False, repr=False, default_factory=lambda: np.zeros(0, bool))
 
     @property
@@ -104,7 +105,7 @@ class Ready:
     """
 
     name: str = ""
-    kind: ClassVar[Literal["bag", "dense"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     width: int = field(init=False, repr=False, default=1)
 
     @property
@@ -144,6 +145,7 @@ class Ready:
 READERS: dict[str, type] = {
     "ids": Ids,
     "words": Words,
+    "phrases": Phrases,
     "tags": Tags,
     "numbers": Numbers,
     "ready": Ready,
