@@ -3,6 +3,7 @@
 from shelfspace.encoders.convolution import TextCNN
 from shelfspace.encoders.fields import Attributes, Hashed, Ids, Numbers, Vectors
 from shelfspace.encoders.pretrained import Image, Transformer
+from shelfspace.encoders.resnet import ResNet
 
 ENCODERS: dict[str, type] = {
     "ids": Ids,
@@ -13,4 +14,5 @@ ENCODERS: dict[str, type] = {
     "numbers": Numbers,
     "transformer": Transformer,
     "image": Image,
+    "resnet": ResNet,
 }

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from shelfspace.errors import DataError
 from shelfspace.inputs.fields import Bag, Dense, Field, Kind, Records
+from shelfspace.inputs.photos import Photos
 from shelfspace.inputs.phrases import Phrases
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.inputs.quantities import Numbers
@@ -151,4 +152,5 @@ READERS: dict[str, type] = {
     "ready": Ready,
     "text": TextVectors,
     "photo": PhotoVectors,
+    "pixels": Photos,
 }
