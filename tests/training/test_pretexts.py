@@ -47,7 +47,7 @@ def started(objectives, photo=PHOTO, **loop):
 
 def trained(objectives, **given):
     plan, made, terms = started(
-        objectives, PHOTO | {"crop": 0.5, "jitter": 0.3}, checkpoint_seconds=0.0, epochs=4
+        objectives, PHOTO | {"crop": 0.5, "jitter": 0.3}, checkpoint_seconds=0.0, epochs=4, batch_size=2
     )
     progress = fit(made.model, terms, plan.optimisation, **given)
     return progress, weights_of(made.model)
