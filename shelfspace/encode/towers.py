@@ -12,8 +12,7 @@ import onnxruntime
 
 from shelfspace.inputs.fields import MANY, Field, Records
 from shelfspace.inputs.pasts import Age, recent
-from shelfspace.inputs.pretrained import Frozen
-from shelfspace.inputs.readers import READERS, Reader
+from shelfspace.inputs.readers import READERS, HasFiles, Reader
 from shelfspace.shop.history import History
 
 Floats = npt.NDArray[np.float32]
@@ -86,7 +85,7 @@ class Towers:
             f"{side}.{name}.{file}": data
             for side, readers in self.readers.items()
             for name, reader in readers.items()
-            if isinstance(reader, Frozen)
+            if isinstance(reader, HasFiles)
             for file, data in reader.files().items()
         }
         return frozen | {
@@ -105,7 +104,7 @@ class Towers:
         }
         for side, of in readers.items():
             for name, reader in of.items():
-                if isinstance(reader, Frozen):
+                if isinstance(reader, HasFiles):
                     reader.take_files(partial(_beside, files, f"{side}.{name}."))
         return cls(files("item.onnx"), files("user.onnx"), readers, about["length"], about["age"], profiles)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.errors import ConfigError
-from shelfspace.inputs.columns import texts_of
+from shelfspace.inputs.columns import joined
 from shelfspace.inputs.fields import Dense, Kind, Records
 from shelfspace.inputs.photos import PhotoColumn
 from shelfspace.pretrained.bundle import Bundle
@@ -74,13 +74,7 @@ class TextVectors(Frozen):
 
     def read(self, records: Records) -> Dense:
         """Return the vectors of every row, float32 [N, K]."""
-        parts: list[list[str]] = [[] for _ in range(len(records))]
-        for name in self.columns:
-            if (column := records.column(name)) is not None:
-                row, values = texts_of(column, name)
-                for n, value in zip(row.tolist(), values.to_pylist(), strict=True):
-                    parts[n].append(value)
-        texts = [" ".join(" ".join(some).split()) for some in parts]
+        texts = joined(records, self.columns)
         present = np.array([bool(text) for text in texts], bool)
         vectors = np.zeros((len(texts), self.num_features), np.float32)
         vectors[present] = self._running.vectors([text for text in texts if text])

@@ -3,8 +3,9 @@
 N rows, K numbers of a ready vector.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from shelfspace.inputs.phrases import Phrases
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.inputs.quantities import Numbers
 from shelfspace.inputs.tags import Tags
+from shelfspace.inputs.tokenised import Tokenised
 from shelfspace.inputs.words import Words
 
 Flags = npt.NDArray[np.bool_]
@@ -46,6 +48,19 @@ class Reader(Protocol):
 
     def restore(self, state: dict[str, Any]) -> Self:
         """Become the reader whose `state` it was; a reader made without arguments can."""
+        ...
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A reader with files of its own that must travel with it: an encoder, a tokenizer."""
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files by name."""
+        ...
+
+    def take_files(self, read: Callable[[str], bytes]) -> Self:
+        """Take what `files` gave."""
         ...
 
 
@@ -153,4 +168,5 @@ READERS: dict[str, type] = {
     "text": TextVectors,
     "photo": PhotoVectors,
     "pixels": Photos,
+    "tokenised": Tokenised,
 }

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from shelfspace.encoders.graphs import onnx_of
+from shelfspace.encoders.lora import merged
 from shelfspace.model.model import Model
 from shelfspace.model.tower import Tower
 
@@ -83,7 +84,7 @@ def export(model: Model) -> dict[str, bytes]:
     Where the model propagates over who took what, `item.onnx` gives the vector before that, as a listing has it that
     nobody took yet. For such items it equals `model.all_items()`; for others, serving looks up the saved vectors.
     """
-    model = model.eval()
+    model = merged(model.eval())
     batch, length = 3, 5
     rows, times, width = torch.export.Dim("rows"), torch.export.Dim("times"), model.item.embedding_dim
     names, parts, shapes = _padded_inputs(model.item, batch, rows)

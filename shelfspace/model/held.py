@@ -36,8 +36,10 @@ class Held:
             return self._bags(encoder, rows)
         if hasattr(self, "values"):
             return encoder.padded(self.values[rows])
+        if not len(rows):  # not every network takes a batch of none
+            return encoder.padded(*encoder.example(1).values())[:0]
         size = len(rows) if encoder.training else self.field.rows_at_once
-        blocks = [encoder.padded(*self.inputs(part)) for part in torch.split(rows, max(1, size))]
+        blocks = [encoder.padded(*self.inputs(part)) for part in torch.split(rows, size)]
         return torch.cat(blocks)
 
     def inputs(self, rows: Tensor) -> list[Tensor]:

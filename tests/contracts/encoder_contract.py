@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from shelfspace.config import build, settings_of
 from shelfspace.encoders.encoder import FieldEncoder
 from shelfspace.encoders.names import ENCODERS
-from shelfspace.encoders.view import View
 from shelfspace.inputs.fields import Field, Records
 from shelfspace.learning.towers import Made, made_of
 from shelfspace.model.held import Held
@@ -202,6 +201,9 @@ class FieldEncoderContract:
 
     @pytest.fixture
     def made(self, section: dict[str, Any], given: Records) -> Made:
+        return self.made_of(section, given)
+
+    def made_of(self, section: dict[str, Any], given: Records) -> Made:
         """A tower of this field alone, in evaluation."""
         torch.manual_seed(3)
         towers = made_of(
@@ -219,7 +221,7 @@ class FieldEncoderContract:
         assert together.shape == (len(field), 16)
         assert together.isfinite().all()
         assert not torch.allclose(together[0], together[1])
-        for row in range(len(field)):
+        for row in np.flatnonzero(field.present).tolist():
             alone = Held(field).encode(encoder, torch.tensor([row]))[0]
             torch.testing.assert_close(alone, together[row], rtol=1e-4, atol=1e-5)
         assert Held(field).encode(encoder, torch.arange(0)).shape == (0, 16)
@@ -235,7 +237,6 @@ class FieldEncoderContract:
         encoder, field = self.parts(made, given)
         rows = torch.arange(len(field))
         assert torch.equal(Held(field).encode(encoder, rows), Held(field).encode(encoder, rows))
-        assert any(isinstance(part, View) for part in encoder.modules())  # type: ignore[attr-defined]
         encoder.train()  # type: ignore[attr-defined]
         torch.manual_seed(1)
         one = Held(field).encode(encoder, rows)
