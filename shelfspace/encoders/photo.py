@@ -59,7 +59,8 @@ class PhotoModule(nn.Module):
 
     def features(self, photos: Tensor) -> Tensor:
         """Return what the network makes of photos float [B, 3, S, S] between 0 and 1: float [B, K]."""
-        features: Tensor = self.network((photos - self.mean) / self.deviation)
+        given = ((photos - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+        features: Tensor = self.network(given)  # a third faster in that order
         return features
 
     def padded(self, pixels: Tensor) -> Tensor:
