@@ -36,6 +36,12 @@ class TestResNet(FieldEncoderContract):
         found = encoder.module(made.readers["item"]["it"], 16).network.state_dict()
         prefix = "item.fields.field_it.network."
         assert same(found, {k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)})
+        run = tmp_path / "run"
+        (run / "spaces" / "3" / "encoders" / "learnt").mkdir(parents=True)
+        (run / "current").write_text("3\n", "utf-8")
+        save_file(weights, run / "spaces" / "3" / "encoders" / "learnt" / "model.safetensors")
+        encoder = build(ENCODERS, {**TINY, "start": str(run)}, path="it")
+        assert same(encoder.module(made.readers["item"]["it"], 16).network.state_dict(), found)
         wider = build(ENCODERS, {**TINY, "width": 8, "start": str(tmp_path / "model.safetensors")}, path="it")
         with pytest.raises(ConfigError, match="holds no photo network of this shape"):
             wider.module(made.readers["item"]["it"], 16)
