@@ -6,6 +6,7 @@ space = ss.train(
     sets=[
         'encoders.title={use = "textcnn", token_dropout = 0.2, swap = 0.1}',
         'objectives=[{use = "infonce", pairs = "next_item"}, {use = "infonce", pairs = "two_views", weight = 0.3}]',
+        "training.budget=5s",  # leave it out: three minutes
     ],
     out="runs/two_views",
 )

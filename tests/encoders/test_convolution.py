@@ -11,7 +11,7 @@ from shelfspace.encoders.view import seen
 from shelfspace.encoders.wording import Wording
 from shelfspace.errors import ConfigError
 from shelfspace.training.batches import Batch
-from shelfspace.training.gradients import contrast_of
+from shelfspace.training.gradients import Cached, Plain, contrast_of
 from tests.contracts.encoder_contract import FieldEncoderContract
 from tests.learning.tastes import Loop, same
 
@@ -139,6 +139,20 @@ def test_the_slow_copy_sees_a_view_of_its_own():
     assert not torch.allclose(contrast.target, plain[batch.candidate])
     assert not torch.allclose(contrast.target[contrast.positive], contrast.target_anchor)
     torch.testing.assert_close(slow.items(batch.rows).detach(), plain)
+
+
+def test_in_chunks_the_gradient_is_that_of_the_same_views():
+    """What a chunk draws without a graph it must draw again with one."""
+    some = Loop(**SECTIONS, objectives=[{"use": "infonce", "pairs": "two_views"}])
+    batch = some.terms[0].draw(np.random.default_rng(0), 24)
+    found = []
+    for way in (Plain(), Cached(1000)):
+        torch.manual_seed(2)
+        some.model.zero_grad()
+        loss = way.add(some.model.train(), batch, some.terms[0].objective, None, 1.0)
+        found.append([loss, *(w.grad.clone() for w in some.model.parameters() if w.grad is not None)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from safetensors.torch import save_file
 from shelfspace.config import build
 from shelfspace.encoders.names import ENCODERS
 from shelfspace.encoders.resnet import ResidualNetwork
+from shelfspace.encoders.view import seen
 from shelfspace.errors import ConfigError
+from shelfspace.inputs.photos import Photos
 from tests.contracts.encoder_contract import FieldEncoderContract
 from tests.encoders.photographs import with_photos
 from tests.learning.tastes import same, weights_of
@@ -48,6 +50,20 @@ class TestResNet(FieldEncoderContract):
         nowhere = build(ENCODERS, {**TINY, "start": str(tmp_path / "nowhere")}, path="it")
         with pytest.raises(ConfigError, match="cannot be read"):
             nowhere.module(made.readers["item"]["it"], 16)
+
+
+def test_the_slow_copy_of_a_network_is_shown_views_of_its_own():
+    module = build(ENCODERS, TINY, path="it").module(Photos(size=16), 8).eval()
+    pixels = torch.randint(
+        0, 256, (3, 16, 16, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    plain = module(pixels)
+    torch.manual_seed(0)
+    with seen(module):
+        one, other = module(pixels), module(pixels)
+    assert not torch.allclose(one, plain)
+    assert not torch.allclose(one, other)
+    assert torch.equal(module(pixels), plain)
 
 
 @pytest.mark.parametrize(("size", "depth"), [(16, 1), (20, 2), (64, 1)])
