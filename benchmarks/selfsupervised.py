@@ -8,9 +8,9 @@ classes of its nearest photos of train (cosine, each class by its nearest photo)
 network before training.
 
 `finetuned`: EfficientNet-Lite0, all blocks, layer-wise rates, views of photos, cross-entropy on the train part; how a
-photo is answered (the head, the nearest photos, centroids of classes) and at which size is chosen on val, and the test
-part is measured once, so. Everything goes to benchmarks/results/selfsupervised.json; rows that are not asked for stay
-as they are there.
+photo is answered (the head, the nearest photos, centroids of classes, plain and whitened within classes) and at which
+size is chosen on val, and the test part is measured once, so; `frozen` is the same without training. Everything goes to
+benchmarks/results/selfsupervised.json; rows that are not asked for stay as they are there.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -71,8 +72,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=5.0, help="of each method without labels")
     parser.add_argument("--tuning-minutes", type=float, default=25.0)
+    parser.add_argument("--tuned-rate", type=float, default=TUNED["rate"], help="of the last block")
     parser.add_argument("--tuned-size", type=int, default=160, help="pixels in training")
-    parser.add_argument("--rows", nargs="+", default=["random", *METHODS, "finetuned"])
+    parser.add_argument("--rows", nargs="+", default=["random", *METHODS, "frozen", "finetuned"])
     parser.add_argument("--limit", type=int, default=0, help="photos of each part, for a trial; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -82,8 +84,8 @@ def main() -> None:
     before = json.loads(path.read_text("utf-8"))["figures"] if path.is_file() and not options.limit else {}
     found: dict[str, Any] = {}
     for row in options.rows:
-        if row == "finetuned":
-            found[row] = finetuned(parts, options)
+        if row in ("frozen", "finetuned"):
+            found[row] = with_labels(parts, options, 60 * options.tuning_minutes * (row == "finetuned"))
         else:
             found[row] = without_labels(row, parts, 60 * options.minutes, options.seed)
         print(row, json.dumps(found[row]), flush=True)
@@ -213,6 +215,20 @@ def centroids(asked: np.ndarray, known: np.ndarray, label: np.ndarray) -> np.nda
     return scores
 
 
+def whitened(asked: np.ndarray, known: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return the score of each class by its centroid, in a space where photos of one class vary alike, [n, C]."""
+    known, present = unit(known), np.unique(label)
+    means = np.stack([known[label == number].mean(axis=0) for number in present])
+    within, _ = ledoit_wolf(known - means[np.searchsorted(present, label)], assume_centered=True)
+    directions = np.linalg.solve(within, means.T)
+    scores = np.full((len(asked), int(label.max()) + 1), -np.inf, np.float32)
+    scores[:, present] = unit(asked) @ directions - 0.5 * (means.T * directions).sum(axis=0)
+    return scores
+
+
+WAYS = {"nearest": nearest, "centroids": centroids, "whitened": whitened}
+
+
 def top(scores: np.ndarray, label: np.ndarray) -> dict[str, dict[str, float]]:
     """Return the share of photos whose class is the first, and among the first five, with 95 % intervals.
 
@@ -263,13 +279,15 @@ class Shuffled:
         return Drawn("photo", torch.from_numpy(rows))
 
 
-def finetuned(parts: Parts, options: argparse.Namespace) -> dict[str, Any]:
-    """Train EfficientNet-Lite0 on; choose on val how a photo is answered, and measure that on test."""
+def with_labels(parts: Parts, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    """Train EfficientNet-Lite0 on, or not at all; choose on val how a photo is answered, and measure that on test."""
     records, label = parts["train"]
     begun = time.monotonic()
     plan = LearningPlan.of(
         {
-            "encoders": {"photo": TUNED | TUNED_VIEWS | {"size": options.tuned_size}},
+            "encoders": {
+                "photo": TUNED | TUNED_VIEWS | {"size": options.tuned_size, "rate": options.tuned_rate}
+            },
             "user": {"use": "mean", "length": 1},
             "objectives": [{"use": "infonce", "pairs": "two_views"}],
         },
@@ -289,25 +307,17 @@ def finetuned(parts: Parts, options: argparse.Namespace) -> dict[str, Any]:
     encoder = made.model.item.encoder("photo")
     assert isinstance(encoder, PhotoModule)
     classes = Classes(encoder.num_features, label)
-    term = Shuffled(classes, len(records))
-    progress = fit(
-        made.model,
-        [term],
-        plan.optimisation,
-        seed=options.seed,
-        budget_seconds=60 * options.tuning_minutes,
-    )
+    curve = []
+    if seconds:
+        term, optimisation = Shuffled(classes, len(records)), plan.optimisation
+        curve = fit(made.model, [term], optimisation, seed=options.seed, budget_seconds=seconds).curve
     trained = time.monotonic() - begun
-
     head = [weight.detach().numpy() for weight in classes.head.parameters()]
 
     def answers(part: str, size: int) -> dict[str, np.ndarray]:
         asked, known = features(encoder, parts[part][0], size), features(encoder, records, size)
-        return {
-            "head": asked @ head[0].T + head[1],
-            "nearest": nearest(asked, known, label),
-            "centroids": centroids(asked, known, label),
-        }
+        found = {way: by(asked, known, label) for way, by in WAYS.items()}
+        return found | ({"head": asked @ head[0].T + head[1]} if seconds else {})
 
     tried = {
         f"{way} at {size}": top(scores, parts["val"][1])
@@ -320,10 +330,10 @@ def finetuned(parts: Parts, options: argparse.Namespace) -> dict[str, Any]:
         "val": tried,
         "chosen": best,
         "test": top(answers("test", int(size))[way], parts["test"][1]),
-        "epochs": len(progress.curve),
+        "epochs": len(curve),
         "training seconds": round(trained, 1),
         "seconds": round(time.monotonic() - begun, 1),
-        "loss": [round(entry["loss"], 4) for entry in progress.curve],
+        "loss": [round(entry["loss"], 4) for entry in curve],
     }
 
 
