@@ -123,12 +123,13 @@ class Image(Strengths):
         column: the column that names the photo: a path or an address.
         fetch: fetch what is behind an address: once, a few a second, from public addresses alone; see `Fetcher`.
         model: `efficientnet-lite0`, whose ImageNet weights come with the extra; or the folder of a vision model as
-            transformers writes it, with its `preprocessor_config.json`.
+            transformers writes it, with its `preprocessor_config.json`, which needs the extra `[text]`.
         tune: `frozen`, or `full`: the network's weights move, too.
         size: the side of the photos that a tuned network is given, a multiple of 32; None: the network's own.
         rate, rate_decay: how gently its blocks move, see Tuned.
         tuned_blocks: only so many of the last blocks move; None: all.
-        start: where a tuned network begins: a run's folder or a `model.safetensors`; None: as it was published.
+        start: where a tuned network begins: a run's folder or a `model.safetensors`, as seen from where the command
+            runs; None: as it was published.
         crop, flip, jitter, grey, blur, cutout: what makes another view in training of a tuned network, see Strengths.
         hidden: see DenseEncoder.
         dropout: see the top of `fields.py`.

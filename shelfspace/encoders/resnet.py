@@ -29,7 +29,8 @@ class ResNet(Strengths):
         size: S, a multiple of 16 wastes none.
         width: W, channels of the first of four stages; each has twice those of the one before.
         depth: blocks of a stage, of two convolutions each.
-        start: where the network begins: a run's folder or a `model.safetensors`; None: at random.
+        start: where the network begins: a run's folder or a `model.safetensors`, as seen from where the command runs;
+            None: at random.
         hidden: hidden units of the projection, see DenseEncoder.
         crop, flip, jitter, grey, blur, cutout: what makes another view in training, see Strengths.
         dropout: see the top of `fields.py`.

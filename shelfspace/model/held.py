@@ -13,7 +13,6 @@ class Held:
 
     def __init__(self, field: Field) -> None:
         self.present = torch.from_numpy(field.present)
-        self.bag = isinstance(field, Bag)
         if isinstance(field, Bag):
             self.indptr = torch.from_numpy(field.indptr)
             self.index = torch.from_numpy(field.index).long()

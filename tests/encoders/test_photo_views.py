@@ -110,6 +110,15 @@ def test_at_strength_0_nothing_changes(photos):
     assert torch.equal(PhotoView(Strengths(**OFF))(photos), photos)
 
 
+def test_views_are_drawn_in_full_precision_whatever_the_network_computes_in(photos):
+    found = []
+    for low in (False, True):
+        torch.manual_seed(4)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            found.append(PhotoView(Strengths(blur=0.5))(photos))
+    assert torch.equal(*found)
+
+
 def test_shares_of_photos_are_as_said():
     torch.manual_seed(0)
     ramp = torch.arange(S).expand(2000, 3, S, S) / S
