@@ -2,11 +2,12 @@
 
     python benchmarks/few_shot.py --data DATA [--tasks 300]
 
-Fashion products, frozen EfficientNet-Lite0, its vectors narrowed to 256 directions of the first part. Article types with
-at least 20 photos are dealt at random into those that may be learnt from (three fifths), those that choose settings and
-those that are asked (a fifth each): no type is in two parts. A task is five types, one or five photos of each known, 15
-of each asked. Learning rates, steps and sharpness are chosen on the second part with as many trials for each way; each
-way then meets the same tasks of the third, and differences are paired by task. Everything goes to benchmarks/results/few_shot.json.
+Fashion products, frozen EfficientNet-Lite0, its vectors narrowed to 256 directions of the first part. Article types
+with at least 20 photos are dealt at random into those that may be learnt from (three fifths), those that choose
+settings and those that are asked (a fifth each): no type is in two parts. A task is five types, one or five photos of
+each known, 15 of each asked. Learning rates, steps and sharpness are chosen on the second part with as many trials for
+each way; each way then meets the same tasks of the third, and differences are paired by task. Everything goes to
+benchmarks/results/few_shot.json.
 """
 
 import argparse

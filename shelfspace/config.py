@@ -270,7 +270,7 @@ def _absolute(section: Table, folder: Path) -> Table:
     def fix(key: str, value: Any) -> Any:
         if isinstance(value, dict):
             return _absolute(value, folder)
-        if key in ("path", "test", "folder") and isinstance(value, str) and "://" not in value:
+        if key in ("path", "test", "folder", "synonyms") and isinstance(value, str) and "://" not in value:
             return str(folder / Path(value).expanduser())
         return value
 

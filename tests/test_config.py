@@ -83,12 +83,15 @@ def test_a_strangers_part_is_named_by_its_module():
 def test_the_recipe_is_read_first_the_file_over_it_and_set_last(tmp_path: Path):
     file = tmp_path / "shop.toml"
     file.write_text('[training]\nbudget = "9m"\nseed = 4\n[events]\npath = "log.csv"\n', "utf-8")
+    with file.open("a", encoding="utf-8") as more:
+        more.write('[encoders.title]\nuse = "textcnn"\nsynonyms = "words.csv"\n')
     table = config.load(file, sets=["training.seed=5", "index.use=hnsw"])
     assert table["recipe"] == {"use": "shop"}
     assert (table["training"]["budget"], table["training"]["seed"]) == ("9m", 5)
     assert table["index"] == {"use": "hnsw"}
     assert "item_knn" in table["linear"]
     assert table["events"]["path"] == str(tmp_path / "log.csv"), "relative to the file it stands in"
+    assert table["encoders"]["title"]["synonyms"] == str(tmp_path / "words.csv")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,13 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "names",
-    [("six_lines.py", "asking.py", "tuning.py"), ("two_frames.py",), ("matching.py",), ("classifying.py",)],
+    [
+        ("six_lines.py", "asking.py", "tuning.py"),
+        ("two_frames.py",),
+        ("matching.py",),
+        ("classifying.py",),
+        ("two_views.py",),
+    ],
 )
 def test_examples_run_in_the_order_of_the_pages(shop_folder: Path, names: tuple[str, ...]):
     for name in names:

@@ -10,17 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from shelfspace.inputs.fields import Dense, Field, Records
+from shelfspace.inputs.fields import MANY, Field, Records
 from shelfspace.inputs.pasts import Age, recent
-from shelfspace.inputs.pretrained import Frozen
-from shelfspace.inputs.readers import READERS, Reader
+from shelfspace.inputs.readers import READERS, HasFiles, Reader
 from shelfspace.shop.history import History
 
 Floats = npt.NDArray[np.float32]
 Sides = Mapping[str, Mapping[str, Reader]]
 
-BLOCK = 2048
-"""Rows encoded at once."""
+BLOCK = MANY
+"""Rows encoded at once, where no field asks for fewer."""
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Towers:
         def asked(rows: slice) -> dict[str, npt.NDArray[Any]]:
             return _padded({name: _part(field, rows) for name, field in fields.items()})
 
-        return _run(self._item, asked, len(records.num_events))
+        return _run(self._item, asked, len(records.num_events), _at_once(fields))
 
     def users(self, queries: History, vectors: Floats) -> Floats:
         """Return user vectors, float32 [B, D], from histories over item vectors [N, D]."""
@@ -67,7 +66,7 @@ class Towers:
             given["known"] = who[rows] >= 0
             return given | (_padded(profile) if profile else {})
 
-        return _run(self._user, asked, len(queries))
+        return _run(self._user, asked, len(queries), _at_once(self.profiles))
 
     def files(self) -> dict[str, bytes]:
         """Return what `of` takes."""
@@ -86,7 +85,7 @@ class Towers:
             f"{side}.{name}.{file}": data
             for side, readers in self.readers.items()
             for name, reader in readers.items()
-            if isinstance(reader, Frozen)
+            if isinstance(reader, HasFiles)
             for file, data in reader.files().items()
         }
         return frozen | {
@@ -105,7 +104,7 @@ class Towers:
         }
         for side, of in readers.items():
             for name, reader in of.items():
-                if isinstance(reader, Frozen):
+                if isinstance(reader, HasFiles):
                     reader.take_files(partial(_beside, files, f"{side}.{name}."))
         return cls(files("item.onnx"), files("user.onnx"), readers, about["length"], about["age"], profiles)
 
@@ -128,15 +127,22 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
+def _at_once(fields: Mapping[str, Field]) -> int:
+    return min([BLOCK, *(of.rows_at_once for of in fields.values())])
+
+
 def _run(
-    session: onnxruntime.InferenceSession, asked: Callable[[slice], dict[str, npt.NDArray[Any]]], size: int
+    session: onnxruntime.InferenceSession,
+    asked: Callable[[slice], dict[str, npt.NDArray[Any]]],
+    size: int,
+    block: int,
 ) -> Floats:
     if not size:  # not every operator of the runtime takes a batch of none
         return np.zeros((0, session.get_outputs()[0].shape[1]), np.float32)
     wanted = [given.name for given in session.get_inputs()]
     blocks = []
-    for start in range(0, size, BLOCK):
-        given = asked(slice(start, min(size, start + BLOCK)))
+    for start in range(0, size, block):
+        given = asked(slice(start, min(size, start + block)))
         blocks.append(session.run(["vectors"], {name: given[name] for name in wanted})[0])
     return np.concatenate(blocks).astype(np.float32, copy=False)
 
@@ -148,8 +154,5 @@ def _part(of: Field, rows: slice) -> Field:
 def _padded(fields: Mapping[str, Field]) -> dict[str, npt.NDArray[Any]]:
     given: dict[str, npt.NDArray[Any]] = {"present": np.stack([f.present for f in fields.values()], axis=1)}
     for name, of in fields.items():
-        if isinstance(of, Dense):
-            given[f"{name}.values"] = of.values
-        else:
-            given[f"{name}.index"], given[f"{name}.weight"] = of.padded()
+        given |= {f"{name}.{part}": array for part, array in of.inputs().items()}
     return given

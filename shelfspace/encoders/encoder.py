@@ -1,11 +1,27 @@
-"""What every encoder of a field does. D embedding_dim."""
+"""What every encoder of a field does. B rows, D embedding_dim."""
 
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.readers import Reader
+
+
+class FieldEncoder(Protocol):
+    """A module that makes vectors of a field."""
+
+    training: bool
+    ragged: bool
+    """Whether its inputs are as wide as the longest row, so that their second axis varies."""
+
+    def padded(self, *parts: Tensor) -> Tensor:
+        """Return float [B, D] from what a field's `inputs` gives."""
+        ...
+
+    def example(self, size: int) -> dict[str, Tensor]:
+        """Return inputs of so many rows, by the names that a field's `inputs` gives them."""
+        ...
 
 
 class Encoder(Protocol):
@@ -19,7 +35,7 @@ class Encoder(Protocol):
         ...
 
     def module(self, reader: Reader, embedding_dim: int) -> nn.Module:
-        """Return an untrained BagEncoder or DenseEncoder for what the reader, which has learnt, reads."""
+        """Return an untrained `FieldEncoder` for what the reader, which has learnt, reads."""
         ...
 
 

@@ -3,6 +3,9 @@
 B rows, L features of the longest row, E features of all rows, K numbers of a row, D embedding_dim.
 """
 
+from typing import ClassVar
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,6 +30,8 @@ class BagEncoder(nn.Module):
 
     Source: Joulin et al. 2017, Bag of Tricks for Efficient Text Classification.
     """
+
+    ragged: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -63,6 +68,10 @@ class BagEncoder(nn.Module):
         vectors = functional.embedding(index, self.table.weight)
         return self._wide((self._hidden(weight).unsqueeze(-1) * vectors).sum(dim=1))
 
+    def example(self, size: int) -> dict[str, Tensor]:
+        """Return inputs of so many rows."""
+        return {"index": torch.zeros((size, 4), dtype=torch.int64), "weight": torch.ones((size, 4))}
+
     def _hidden(self, weight: Tensor) -> Tensor:
         return functional.dropout(weight, self.dropout, self.training) if self.dropout else weight
 
@@ -84,6 +93,8 @@ class DenseEncoder(nn.Module):
         ConfigError: hidden below 1.
     """
 
+    ragged: ClassVar[bool] = False
+
     def __init__(self, num_features: int, embedding_dim: int, *, hidden: int | None = None) -> None:
         super().__init__()
         check_count("hidden", hidden)
@@ -98,3 +109,12 @@ class DenseEncoder(nn.Module):
         inner = values if self.first is None else functional.gelu(self.first(values))
         vectors: Tensor = self.out(inner)
         return vectors
+
+    def padded(self, values: Tensor) -> Tensor:
+        """Return the same: numbers need no padding."""
+        vectors: Tensor = self(values)
+        return vectors
+
+    def example(self, size: int) -> dict[str, Tensor]:
+        """Return inputs of so many rows."""
+        return {"values": torch.zeros((size, self.num_features))}

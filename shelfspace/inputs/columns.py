@@ -1,11 +1,14 @@
 """Columns as readers need them: texts with their rows, or numbers. N rows, V values of all rows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shelfspace.errors import DataError
+from shelfspace.inputs.fields import Records
 
 
 def texts_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.int64], pa.Array]:
@@ -29,6 +32,17 @@ def texts_of(column: pa.ChunkedArray, name: str) -> tuple[npt.NDArray[np.int64],
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(f"column {name!r} holds {values.type}, which cannot be read as text") from None
     return row[there.to_numpy(zero_copy_only=False)], texts
+
+
+def joined(records: Records, columns: Sequence[str]) -> list[str]:
+    """Return the columns of each row as one text, one after the other; empty where there is none."""
+    parts: list[list[str]] = [[] for _ in range(len(records))]
+    for name in columns:
+        if (column := records.column(name)) is not None:
+            row, values = texts_of(column, name)
+            for n, value in zip(row.tolist(), values.to_pylist(), strict=True):
+                parts[n].append(value)
+    return [" ".join(" ".join(some).split()) for some in parts]
 
 
 def numbers_of(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.float64]:

@@ -1,11 +1,12 @@
-"""Records as readers read them, and fields as encoders take them: bags of weighted features, or numbers.
+"""Records as readers read them, and fields as encoders take them: bags, numbers, tokens in order, photos.
 
-N rows, R rows asked, K numbers of a row, L features of the longest row, E features of all rows.
+N rows, R rows asked, K numbers of a row, L features or tokens of the longest row, E features of all rows, P photos,
+S their side.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,14 @@ from shelfspace.linear.retriever import Arrays
 from shelfspace.shop.catalogue import Catalogue
 
 Flags = npt.NDArray[np.bool_]
+Kind = Literal["bag", "dense", "ordered", "squares"]
+Inputs = dict[str, npt.NDArray[Any]]
+"""What a graph takes of a field, by the name of its input after the field's own."""
+
+MANY = 2048
+"""Rows that serving encodes at once, where a row is small."""
+
+PIXELS_AT_ONCE = 16 * 224 * 224
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Bag:
     index: npt.NDArray[np.int32]
     weight: npt.NDArray[np.float32]
     num_features: int
+    rows_at_once: ClassVar[int] = MANY
 
     @classmethod
     def unit(
@@ -75,6 +85,11 @@ class Bag:
         indptr, place = gathered(self.indptr, rows)
         return type(self)(indptr, self.index[place], self.weight[place], self.num_features)
 
+    def inputs(self) -> Inputs:
+        """Return what a graph takes: `index` and `weight`, see `padded`."""
+        index, weight = self.padded()
+        return {"index": index, "weight": weight}
+
     def padded(self, length: int | None = None) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Return index and weight as rectangles, int64 and float32 [N, L]; what is not there is feature 0, weight 0.
 
@@ -96,6 +111,7 @@ class Dense:
 
     values: npt.NDArray[np.float32]
     present: Flags
+    rows_at_once: ClassVar[int] = MANY
 
     @property
     def num_features(self) -> int:
@@ -109,15 +125,88 @@ class Dense:
         """Return these rows, in the order given."""
         return type(self)(self.values[rows], self.present[rows])
 
+    def inputs(self) -> Inputs:
+        """Return what a graph takes: `values` [N, K]."""
+        return {"values": self.values}
 
-Field = Bag | Dense
+
+@dataclass(frozen=True)
+class Ordered:
+    """Tokens of each row in their order: int32 [N, L] ids, -1 after the last; a row without any is absent."""
+
+    ids: npt.NDArray[np.int32]
+    num_features: int
+    rows_at_once: ClassVar[int] = 256
+
+    @property
+    def present(self) -> Flags:
+        """Return which rows have a token, bool [N]."""
+        flags: Flags = np.asarray((self.ids >= 0).any(axis=1), bool)
+        return flags
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Self:
+        """Return these rows, in the order given."""
+        return type(self)(self.ids[rows], self.num_features)
+
+    def inputs(self) -> Inputs:
+        """Return what a graph takes: `ids` int64 [N, L], no wider than the longest row, at least 1."""
+        longest = int((self.ids >= 0).sum(axis=1).max(initial=1))
+        return {"ids": self.ids[:, : max(1, longest)].astype(np.int64)}
+
+
+@dataclass(frozen=True)
+class Squares:
+    """A photo of each row: uint8 [P, S, S, 3] pixels, mapped from disk, and int64 [N], which is whose; -1: absent."""
+
+    pixels: npt.NDArray[np.uint8]
+    place: npt.NDArray[np.int64]
+
+    @property
+    def present(self) -> Flags:
+        """Return which rows have a photo, bool [N]."""
+        flags: Flags = self.place >= 0
+        return flags
+
+    @property
+    def num_features(self) -> int:
+        """S, the side of a photo."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def rows_at_once(self) -> int:
+        """Return how many photos serving encodes at once: 16 of 224 pixels, more of smaller ones."""
+        return min(MANY, max(1, PIXELS_AT_ONCE // self.num_features**2))
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Self:
+        """Return these rows, in the order given; the pixels stay where they are."""
+        return type(self)(self.pixels, self.place[rows])
+
+    def inputs(self) -> Inputs:
+        """Return what a graph takes: `pixels` uint8 [N, S, S, 3], 0 where there is none. Reads from disk."""
+        side = self.num_features
+        found = np.zeros((len(self), side, side, 3), np.uint8)
+        found[self.present] = self.pixels[self.place[self.present]]
+        return {"pixels": found}
+
+
+Field = Bag | Dense | Ordered | Squares
 
 
 def arrays_of(of: Field) -> Arrays:
     """Return a field as plain arrays, for a file."""
     if isinstance(of, Dense):
         return {"values": of.values, "present": of.present}
+    if isinstance(of, Squares):
+        return {**of.inputs(), "present": of.present}
     size = np.array([of.num_features], np.int64)
+    if isinstance(of, Ordered):
+        return {"ids": of.ids, "num_features": size}
     return {"indptr": of.indptr, "index": of.index, "weight": of.weight, "num_features": size}
 
 
@@ -125,6 +214,11 @@ def field_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Field:
     """Return the field that `arrays_of` was given."""
     if "values" in arrays:
         return Dense(arrays["values"].astype(np.float32), arrays["present"].astype(bool))
+    if "pixels" in arrays:
+        place = np.where(arrays["present"].astype(bool), np.arange(len(arrays["present"])), -1)
+        return Squares(arrays["pixels"].astype(np.uint8), place)
+    if "ids" in arrays:
+        return Ordered(arrays["ids"].astype(np.int32), int(arrays["num_features"][0]))
     return Bag(
         arrays["indptr"].astype(np.int64),
         arrays["index"].astype(np.int32),

@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from shelfspace.errors import ConfigError
-from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Dense, Records
-from shelfspace.photos.decoding import PhotoError
-from shelfspace.photos.fetching import Fetcher
+from shelfspace.inputs.columns import joined
+from shelfspace.inputs.fields import Dense, Kind, Records
+from shelfspace.inputs.photos import PhotoColumn
 from shelfspace.pretrained.bundle import Bundle
-from shelfspace.pretrained.cache import VectorCache, cache_folder
+from shelfspace.pretrained.cache import VectorCache
 from shelfspace.pretrained.running import PhotoEncoder, TextEncoder
 
 Flags = npt.NDArray[np.bool_]
@@ -25,7 +23,7 @@ Flags = npt.NDArray[np.bool_]
 class Frozen:
     """What both readers are: a frozen encoder, which learns nothing; its files travel with the reader."""
 
-    kind: ClassVar[Literal["bag", "dense"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     bundle: Bundle | None = field(init=False, repr=False, default=None)
 
     def using(self, bundle: Bundle) -> Self:
@@ -76,13 +74,7 @@ class TextVectors(Frozen):
 
     def read(self, records: Records) -> Dense:
         """Return the vectors of every row, float32 [N, K]."""
-        parts: list[list[str]] = [[] for _ in range(len(records))]
-        for name in self.columns:
-            if (column := records.column(name)) is not None:
-                row, values = texts_of(column, name)
-                for n, value in zip(row.tolist(), values.to_pylist(), strict=True):
-                    parts[n].append(value)
-        texts = [" ".join(" ".join(some).split()) for some in parts]
+        texts = joined(records, self.columns)
         present = np.array([bool(text) for text in texts], bool)
         vectors = np.zeros((len(texts), self.num_features), np.float32)
         vectors[present] = self._running.vectors([text for text in texts if text])
@@ -103,61 +95,24 @@ class TextVectors(Frozen):
 
 
 @dataclass(kw_only=True)
-class PhotoVectors(Frozen):
+class PhotoVectors(PhotoColumn, Frozen):
     """The photo that a column names, and its vector; a row is absent where there is none that can be read.
 
     Args:
-        column: the column of paths and addresses.
-        fetch: fetch what is behind an address, once; see `Fetcher`.
+        column, fetch: see PhotoColumn.
 
     Cost: that of the encoder for every photo that was not seen before; see `PhotoEncoder`.
     """
-
-    column: str = "image"
-    fetch: bool = True
-    failed: dict[str, str] = field(init=False, repr=False, default_factory=dict)
-    """Why a path has no vector."""
 
     def read(self, records: Records) -> Dense:
         """Return the vectors of every row, float32 [N, K]."""
         vectors = np.zeros((len(records), self.num_features), np.float32)
         present = np.zeros(len(records), bool)
-        column, self.failed = records.column(self.column), {}
-        if column is not None:
-            row, values = texts_of(column, self.column)
-            texts, photos = values.to_pylist(), list[Path | bytes]()
-            for text in texts:
-                photos.append(self._photo(text))
-            found, failed = self._running.vectors(photos)
-            self.failed = {texts[n]: why for n, why in failed.items()} | self.failed
-            vectors[row], present[row] = found, found.any(axis=1)
+        row, texts, photos = self.photos(records)
+        found, failed = self._running.vectors(photos)
+        self.tell(texts, failed)
+        vectors[row], present[row] = found, found.any(axis=1)
         return Dense(vectors, present)
-
-    def state(self) -> dict[str, Any]:
-        """Return the settings, fit for JSON."""
-        return {"column": self.column, "fetch": self.fetch}
-
-    def restore(self, state: dict[str, Any]) -> Self:
-        """Take what `state` gave; the encoder comes by `take_files`."""
-        self.column, self.fetch = state["column"], state["fetch"]
-        return self
-
-    def _photo(self, text: str) -> Path | bytes:
-        """Return the file of a photo; nothing, and why, where it cannot be fetched."""
-        if "://" not in text:
-            return Path(text)
-        if not self.fetch:
-            self.failed[text] = "not fetched"
-            return b""
-        try:
-            return self._fetcher.fetch(text)
-        except PhotoError as problem:
-            self.failed[text] = str(problem)
-            return b""
-
-    @cached_property
-    def _fetcher(self) -> Fetcher:
-        return Fetcher(cache_folder() / "photos")
 
     @cached_property
     def _running(self) -> PhotoEncoder:

@@ -1,7 +1,7 @@
 """Prices and other numbers, standardised. N rows, C columns."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import numbers_of
-from shelfspace.inputs.fields import Dense, Records
+from shelfspace.inputs.fields import Dense, Kind, Records
 
 Floats = npt.NDArray[np.float64]
 LARGEST = 10.0
@@ -38,7 +38,7 @@ class Numbers:
     """
 
     columns: list[str] = field(default_factory=lambda: ["price"])
-    kind: ClassVar[Literal["bag", "dense"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     mean: Floats = field(init=False, repr=False)
     std: Floats = field(init=False, repr=False)
 

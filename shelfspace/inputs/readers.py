@@ -3,17 +3,21 @@
 N rows, K numbers of a ready vector.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from shelfspace.errors import DataError
-from shelfspace.inputs.fields import Bag, Dense, Field, Records
+from shelfspace.inputs.fields import Bag, Dense, Field, Kind, Records
+from shelfspace.inputs.photos import Photos
+from shelfspace.inputs.phrases import Phrases
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.inputs.quantities import Numbers
 from shelfspace.inputs.tags import Tags
+from shelfspace.inputs.tokenised import Tokenised
 from shelfspace.inputs.words import Words
 
 Flags = npt.NDArray[np.bool_]
@@ -22,8 +26,8 @@ Flags = npt.NDArray[np.bool_]
 class Reader(Protocol):
     """From records to one field. Learn it once; it then reads rows that came later, too."""
 
-    kind: ClassVar[Literal["bag", "dense"]]
-    """Whether it gives a Bag or a Dense."""
+    kind: ClassVar[Kind]
+    """Whether it gives a Bag, a Dense, an Ordered or Squares."""
 
     @property
     def num_features(self) -> int:
@@ -47,6 +51,19 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
+class HasFiles(Protocol):
+    """A reader with files of its own that must travel with it: an encoder, a tokenizer."""
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files by name."""
+        ...
+
+    def take_files(self, read: Callable[[str], bytes]) -> Self:
+        """Take what `files` gave."""
+        ...
+
+
 @dataclass(kw_only=True)
 class Ids:
     """A row's own number: a bag of one, where the row had events when it was learnt; absent where it had none.
@@ -60,7 +77,7 @@ class Ids:
         [True, False, True]
     """
 
-    kind: ClassVar[Literal["bag", "dense"]] = "bag"
+    kind: ClassVar[Kind] = "bag"
     trained: Flags = field(init=False, repr=False, default_factory=lambda: np.zeros(0, bool))
 
     @property
@@ -104,7 +121,7 @@ class Ready:
     """
 
     name: str = ""
-    kind: ClassVar[Literal["bag", "dense"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     width: int = field(init=False, repr=False, default=1)
 
     @property
@@ -144,9 +161,12 @@ class Ready:
 READERS: dict[str, type] = {
     "ids": Ids,
     "words": Words,
+    "phrases": Phrases,
     "tags": Tags,
     "numbers": Numbers,
     "ready": Ready,
     "text": TextVectors,
     "photo": PhotoVectors,
+    "pixels": Photos,
+    "tokenised": Tokenised,
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Bag, Records
+from shelfspace.inputs.fields import Bag, Kind, Records
 
 
 @dataclass(kw_only=True)
@@ -45,7 +45,7 @@ class Tags:
     column: str = "category"
     is_path: bool = False
     min_count: int = 1
-    kind: ClassVar[Literal["bag", "dense"]] = "bag"
+    kind: ClassVar[Kind] = "bag"
     vocabulary: pa.Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Text in any language as a bag of hashed tokens. N rows, T tokens of all rows."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Bag, Records
+from shelfspace.inputs.fields import Bag, Kind, Records
 from shelfspace.inputs.tokens import Tokens, tokens_of
 
 Places = npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ class Words:
     pairs: bool = True
     num_buckets: int = 50_000
     max_tokens: int = 64
-    kind: ClassVar[Literal["bag", "dense"]] = "bag"
+    kind: ClassVar[Kind] = "bag"
     frequency: Places = field(init=False, repr=False)
     num_documents: int = field(init=False, default=0)
 

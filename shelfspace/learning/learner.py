@@ -18,6 +18,7 @@ from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Records
 from shelfspace.learning.factors import begin_from_factors
+from shelfspace.learning.pretexts import pretext_terms
 from shelfspace.learning.settings import Aim, LearningPlan
 from shelfspace.learning.towers import Made, made_of
 from shelfspace.linear.trending import rising
@@ -105,6 +106,7 @@ class Learner:
         if start is not None:
             start(made)
         terms = self._terms(history, catalogue)
+        pretexts = pretext_terms(self.plan, made, known)
         taken, trend = _taken(terms, events), rising(history)
         optimisation = self.plan.optimisation
         if epochs is not None:
@@ -119,7 +121,7 @@ class Learner:
 
         progress = fit(
             made.model,
-            terms,
+            [*terms, *pretexts],
             optimisation,
             seed=self.seed,
             value=(lambda model: value(answering(model))) if value is not None else None,
@@ -178,7 +180,7 @@ class Learner:
                     gradients=Perturbed(aim.perturb, aim.perturb_weight) if aim.perturb else None,
                 )
             )
-        if not terms:
+        if not terms and not self.plan.pretexts:
             names = [str(aim.pairs) for aim, _ in self.plan.objectives]
             raise JobError(f"there is nothing to learn from: no pair in {', '.join(names)}")
         return terms

@@ -20,6 +20,7 @@ from shelfspace.objectives.negatives import NEGATIVES
 from shelfspace.pairs.hidden_item import HiddenItem
 from shelfspace.pairs.names import PAIR_SOURCES
 from shelfspace.training.optimisation import Optimisation
+from shelfspace.training.pretexts import PRETEXTS
 
 
 @dataclass(kw_only=True)
@@ -99,6 +100,7 @@ class LearningPlan:
     negatives: Table
     optimisation: Optimisation = field(default_factory=Optimisation)
     graph: Table | None = None
+    pretexts: list[tuple[Aim, Table]] = field(default_factory=list)
 
     @classmethod
     def of(cls, table: Mapping[str, Any], optimisation: Optimisation) -> "LearningPlan | None":
@@ -113,7 +115,8 @@ class LearningPlan:
         pairs = {name: {"use": name, **section} for name, section in table.get("pairs", {}).items()}
         user = dict(table.get("user", {}))
         pasts = {key: user.pop(key) for key in ("length", "age") if key in user}
-        objectives = [_aim(n, given, pairs) for n, given in enumerate(table["objectives"])]
+        aims = [_aim(n, given, pairs) for n, given in enumerate(table["objectives"])]
+        objectives = [(aim, section) for aim, section in aims if section.get("use") not in PRETEXTS]
         plan = cls(
             shape=shape,
             encoders=_encoders(table.get("encoders", {}), "encoders"),
@@ -126,6 +129,7 @@ class LearningPlan:
             negatives={"use": "in_batch", **table.get("negatives", {})},
             optimisation=optimisation,
             graph=_graph(table.get("graph", False)),
+            pretexts=[(aim, section) for aim, section in aims if section.get("use") in PRETEXTS],
         )
         if not plan.encoders:
             raise ConfigError("[encoders] is empty: name what an item is known by, such as [encoders.title]")
@@ -154,6 +158,8 @@ class LearningPlan:
             build(PAIR_SOURCES, section, path=f"pairs.{name}")
         for _, section in self.objectives:
             build(OBJECTIVES, section, dim, path="objectives")
+        for _, section in self.pretexts:
+            build(PRETEXTS, section, 1, path="objectives")
 
     def check_histories(self) -> None:
         """Refuse pairs that the user tower cannot read as they are meant."""
@@ -194,7 +200,9 @@ class LearningPlan:
             "profile": {n: {"use": type(e).__name__, **settings_of(e)} for n, e in self.profile.items()},
             "fusion": self.fusion,
             "user": {**self.history, **settings_of(self.pasts)},
-            "objectives": [{**settings_of(aim), **section} for aim, section in self.objectives],
+            "objectives": [
+                {**settings_of(aim), **section} for aim, section in [*self.objectives, *self.pretexts]
+            ],
             "pairs": self.pairs,
             "negatives": self.negatives,
             "training": settings_of(self.optimisation),
@@ -232,6 +240,8 @@ def _aim(number: int, given: Any, pairs: Mapping[str, Table]) -> tuple[Aim, Tabl
     section = dict(given)
     own = {key: section.pop(key) for key in settings_of(Aim()) if key in section}
     aim = Aim(**checked(Aim, own, path))
+    if section.get("use") in PRETEXTS and (extra := sorted({*own} - {"weight", "batch_size"})):
+        raise ConfigError(f"[{path}] {extra[0]}: {section['use']} is a task of photos alone, without pairs")
     names = [aim.pairs] if isinstance(aim.pairs, str) else list(aim.pairs)
     for name in names:
         refuse_unknown({name: None}, sorted({*pairs, *PAIR_SOURCES}), f"{path}] [pairs")

@@ -15,6 +15,7 @@ from safetensors.torch import load
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import SpaceError
 from shelfspace.holding import Holding
+from shelfspace.inputs.phrases import Phrases
 from shelfspace.inputs.readers import Ids, Reader
 from shelfspace.inputs.tags import Tags
 from shelfspace.inputs.words import Words
@@ -91,9 +92,14 @@ class Start:
                 return _same(before, now, new.num_features) if before is not None else (none, none)
             if isinstance(old, Tags) and isinstance(new, Tags):
                 return _same_texts(old.vocabulary.to_pylist(), new.vocabulary.to_pylist())
-            if isinstance(old, Words) and isinstance(new, Words) and old.num_features == new.num_features:
-                every = np.arange(new.num_features)
-                return every, every
+            for hashed in (Words, Phrases):
+                if (
+                    isinstance(old, hashed)
+                    and isinstance(new, hashed)
+                    and old.num_features == new.num_features
+                ):
+                    every = np.arange(new.num_features)
+                    return every, every
             return none, none
         return None
 

@@ -1,4 +1,7 @@
-"""The towers as ONNX, for serving without torch. B rows, L features of a row, T history length, D embedding_dim."""
+"""The towers as ONNX, for serving without torch.
+
+B rows, L features of a row, S side of a photo, T history length, D embedding_dim.
+"""
 
 from typing import Any
 
@@ -6,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from shelfspace.encoders.graphs import onnx_of
-from shelfspace.encoders.modules import BagEncoder
+from shelfspace.encoders.lora import merged
 from shelfspace.model.model import Model
 from shelfspace.model.tower import Tower
 
@@ -74,13 +77,14 @@ def export(model: Model) -> dict[str, bytes]:
     """Return `item.onnx` and `user.onnx`.
 
     Inputs are named: `present` bool [B, F]; for each field `NAME.index` and `NAME.weight` [B, L], or `NAME.values`
-    [B, K]; for users also `items` [B, T, D], `age`, `mask` and `kind` [B, T], and `known` [B]. The output is `vectors`
-    [B, D]. What a graph does not use is not among its inputs. Some seconds a tower.
+    [B, K], `NAME.ids` [B, L], or `NAME.pixels` uint8 [B, S, S, 3]; for users also `items` [B, T, D], `age`, `mask` and
+    `kind` [B, T], and `known` [B]. The output is `vectors` [B, D]. What a graph does not use is not among its inputs.
+    Some seconds a tower.
 
     Where the model propagates over who took what, `item.onnx` gives the vector before that, as a listing has it that
     nobody took yet. For such items it equals `model.all_items()`; for others, serving looks up the saved vectors.
     """
-    model = model.eval()
+    model = merged(model.eval())
     batch, length = 3, 5
     rows, times, width = torch.export.Dim("rows"), torch.export.Dim("times"), model.item.embedding_dim
     names, parts, shapes = _padded_inputs(model.item, batch, rows)
@@ -121,13 +125,9 @@ def _padded_inputs(
     shapes: list[dict[int, Any]] = []
     for n, name in enumerate(tower.names):
         encoder = tower.encoder(name)
-        if isinstance(encoder, BagEncoder):
-            length = torch.export.Dim(f"features_{n}")
-            names += [f"{name}.index", f"{name}.weight"]
-            parts += [torch.zeros((batch, 4), dtype=torch.int64), torch.ones((batch, 4))]
-            shapes += [{0: rows, 1: length}, {0: rows, 1: length}]
-        else:
-            names.append(f"{name}.values")
-            parts.append(torch.zeros((batch, encoder.num_features)))
-            shapes.append({0: rows})
+        length = torch.export.Dim(f"features_{n}")
+        for part, example in encoder.example(batch).items():
+            names.append(f"{name}.{part}")
+            parts.append(example)
+            shapes.append({0: rows, 1: length} if encoder.ragged else {0: rows})
     return names, tuple(parts), tuple(shapes)

@@ -9,8 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from shelfspace.encoders.encoder import Encoder
-from shelfspace.encoders.modules import BagEncoder, DenseEncoder
+from shelfspace.encoders.encoder import Encoder, FieldEncoder
 from shelfspace.inputs.fields import Field
 from shelfspace.inputs.readers import Reader
 from shelfspace.model.held import Held
@@ -42,6 +41,7 @@ class Tower(nn.Module):
                 for name, encoder in encoders.items()
             }
         )
+        self.num_inputs = {name: len(self.encoder(name).example(1)) for name in self.names}
         self.fusion = fusion
         self.dropout = torch.tensor([float(encoder.dropout) for encoder in encoders.values()])
         self.held: dict[str, Held] = {}
@@ -63,22 +63,19 @@ class Tower(nn.Module):
         return fused
 
     def padded(self, present: Tensor, parts: Sequence[Tensor]) -> Tensor:
-        """Return the same from padded inputs, as serving gives them: see `inputs_of`."""
+        """Return the same from padded inputs, as serving gives them: what each encoder's `example` has, in order."""
         encoded, at = [], 0
         for name in self.names:
             encoder = self.encoder(name)
-            if isinstance(encoder, BagEncoder):
-                encoded.append(encoder.padded(parts[at], parts[at + 1]))
-                at += 2
-            else:
-                encoded.append(encoder(parts[at]))
-                at += 1
+            taken = self.num_inputs[name]
+            encoded.append(encoder.padded(*parts[at : at + taken]))
+            at += taken
         fused: Tensor = self.fusion(torch.stack(encoded, dim=1), present)
         return fused
 
-    def encoder(self, name: str) -> BagEncoder | DenseEncoder:
+    def encoder(self, name: str) -> FieldEncoder:
         """Return the module of a field."""
-        return cast(BagEncoder | DenseEncoder, self.fields[f"field_{name}"])
+        return cast(FieldEncoder, self.fields[f"field_{name}"])
 
     def _hidden(self, present: Tensor) -> Tensor:
         kept = present & (torch.rand(present.shape) >= self.dropout)

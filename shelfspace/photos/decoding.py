@@ -1,5 +1,6 @@
 """From a file that says it is a photo to pixels, in bounded memory. S side of the square."""
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -65,6 +66,24 @@ def decoded(photo: Path | bytes, size: int, *, limits: Limits | None = None) -> 
         raise PhotoError("too large for the memory") from None
     except (OSError, SyntaxError, ValueError, EOFError, Warning, ArithmeticError, IndexError) as problem:
         raise PhotoError(f"broken: {problem}") from None
+
+
+def digest_of(photo: Path | bytes, limits: Limits) -> bytes:
+    """Return the digest of what is in a file, read a piece at a time: a photo is known by it under any name.
+
+    Raises:
+        PhotoError: it cannot be read, or is too large.
+    """
+    if isinstance(photo, bytes):
+        return hashlib.sha256(photo).digest()
+    try:
+        if photo.stat().st_size > limits.max_bytes:
+            raise PhotoError(f"more than {limits.max_bytes:,} bytes")
+        with photo.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else None
+        raise PhotoError(f"cannot be read: {why or problem}") from None
 
 
 def _read(photo: Path | bytes, limits: Limits) -> bytes:

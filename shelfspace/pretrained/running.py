@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from shelfspace import config
-from shelfspace.photos.decoding import Limits, PhotoError, Pixels, decoded
+from shelfspace.photos.decoding import Limits, PhotoError, Pixels, decoded, digest_of
 from shelfspace.pretrained.bundle import Bundle
 from shelfspace.pretrained.cache import VectorCache
 
@@ -84,7 +84,7 @@ class PhotoEncoder:
         place: dict[bytes, int] = {}
         for n, photo in enumerate(photos):
             try:
-                keys[n] = _digest(photo, self.limits)
+                keys[n] = digest_of(photo, self.limits)
                 place.setdefault(keys[n], n)
             except PhotoError as problem:
                 failed[n] = str(problem)
@@ -149,20 +149,6 @@ def _batches(lengths: Sequence[int]) -> Iterator[slice]:
             end += 1
         yield slice(start, end)
         start = end
-
-
-def _digest(photo: Path | bytes, limits: Limits) -> bytes:
-    """Return the digest of what is in a file, read a piece at a time."""
-    if isinstance(photo, bytes):
-        return hashlib.sha256(photo).digest()
-    try:
-        if photo.stat().st_size > limits.max_bytes:
-            raise PhotoError(f"more than {limits.max_bytes:,} bytes")
-        with photo.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except (OSError, ValueError) as problem:
-        why = problem.strerror if isinstance(problem, OSError) else None
-        raise PhotoError(f"cannot be read: {why or problem}") from None
 
 
 def _session(graph: bytes) -> Any:

@@ -20,7 +20,7 @@ from shelfspace.training import checkpoint
 from shelfspace.training.checkpoint import Progress, State
 from shelfspace.training.gradients import Cached, Plain
 from shelfspace.training.logs import Log
-from shelfspace.training.optimisation import Optimisation
+from shelfspace.training.optimisation import Optimisation, grouped
 from shelfspace.training.terms import Adds, Trains
 
 Told = Callable[[str, int, int], None]
@@ -72,7 +72,10 @@ def fit(
     target = copy.deepcopy(model).eval() if optimisation.ema or _needs_target(terms) else None
     weights = [*model.parameters(), *objectives.parameters()]
     optimizer = torch.optim.AdamW(
-        weights, lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
+        grouped(model, weights),
+        lr=optimisation.learning_rate,
+        weight_decay=optimisation.weight_decay,
+        fused=True,
     )
     parts: dict[str, nn.Module] = {"model": model, "objectives": objectives}
     parts |= {"target": target} if target is not None else {}
@@ -105,7 +108,7 @@ def fit(
     while progress.step < steps and not _enough(progress, optimisation.patience, spent(), budget_seconds):
         rate = _rate(optimisation, progress.step, planned)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         fresh = _due(model, terms, progress.step)
         _mine(terms, fresh)
         mined |= fresh

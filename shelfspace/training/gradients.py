@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from shelfspace.encoders.view import seen
 from shelfspace.model.model import Model, Past
 from shelfspace.objectives.contrast import Contrast
 from shelfspace.training.batches import Batch
@@ -112,7 +113,7 @@ def contrast_of(
     """Return what an objective sees; with the target network's vectors where there is one."""
     target_items, target_anchors = None, None
     if target is not None:
-        with torch.no_grad():
+        with torch.no_grad(), seen(target):
             rows = target.items(batch.rows)
             target_items, target_anchors = _candidates(target, batch, rows), _anchors(target, batch, rows)
     return Contrast(

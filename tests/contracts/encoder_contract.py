@@ -1,12 +1,23 @@
-"""What every fusion of fields and every encoder of a history must do. A new one's test is a subclass with `make`."""
+"""What every encoder of a field, every fusion of fields and every encoder of a history must do.
+
+A new one's test is a subclass with `make`, or with the section of the field.
+"""
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from shelfspace.config import build, settings_of
+from shelfspace.encoders.encoder import FieldEncoder
+from shelfspace.encoders.names import ENCODERS
+from shelfspace.inputs.fields import Field, Records
+from shelfspace.learning.towers import Made, made_of
+from shelfspace.model.held import Held
+from tests.contracts.reader_contract import records as few_records
+from tests.learning.tastes import plan
 
 B, S, D = 6, 4, 8
 
@@ -175,3 +186,79 @@ class HistoryContract(PoolingContract):
         assert found[2].any()
         found.sum().backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
+
+
+class FieldEncoderContract:
+    """Subclass it with the section of a field of which rows 0 and 1 are there and differ."""
+
+    @pytest.fixture
+    def section(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def given(self) -> Records:
+        return few_records()
+
+    @pytest.fixture
+    def made(self, section: dict[str, Any], given: Records) -> Made:
+        return self.made_of(section, given)
+
+    def made_of(self, section: dict[str, Any], given: Records) -> Made:
+        """A tower of this field alone, in evaluation."""
+        torch.manual_seed(3)
+        towers = made_of(
+            plan(encoders={"it": section}, profile={}), {"item": given}, np.ones(len(given), bool)
+        )
+        towers.model.eval()
+        return towers
+
+    def parts(self, made: Made, given: Records) -> tuple[FieldEncoder, Field]:
+        return made.model.item.encoder("it"), made.readers["item"]["it"].read(given)
+
+    def test_rows_alone_are_those_among_others(self, made: Made, given: Records) -> None:
+        encoder, field = self.parts(made, given)
+        together = Held(field).encode(encoder, torch.arange(len(field)))
+        assert together.shape == (len(field), 16)
+        assert together.isfinite().all()
+        assert not torch.allclose(together[0], together[1])
+        for row in np.flatnonzero(field.present).tolist():
+            alone = Held(field).encode(encoder, torch.tensor([row]))[0]
+            torch.testing.assert_close(alone, together[row], rtol=1e-4, atol=1e-5)
+        assert Held(field).encode(encoder, torch.arange(0)).shape == (0, 16)
+
+    def test_exported_it_gives_the_same(self, made: Made, given: Records) -> None:
+        expected = made.model.all_items().numpy()
+        found = made.exported()[0].items(given)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+        assert found[:2].any(axis=1).all()
+        assert not found[2].any()
+
+    def test_evaluation_repeats_itself_and_training_gives_views(self, made: Made, given: Records) -> None:
+        encoder, field = self.parts(made, given)
+        rows = torch.arange(len(field))
+        assert torch.equal(Held(field).encode(encoder, rows), Held(field).encode(encoder, rows))
+        encoder.train()  # type: ignore[attr-defined]
+        torch.manual_seed(1)
+        one = Held(field).encode(encoder, rows)
+        assert not torch.equal(one, Held(field).encode(encoder, rows))
+        torch.manual_seed(1)
+        assert torch.equal(one, Held(field).encode(encoder, rows))
+
+    def test_the_gradient_reaches_every_weight_that_is_learnt(self, made: Made, given: Records) -> None:
+        encoder, field = self.parts(made, given)
+        Held(field).encode(encoder, torch.arange(len(field))).square().sum().backward()
+        for name, weight in encoder.named_parameters():  # type: ignore[attr-defined]
+            assert (weight.grad is not None and bool(weight.grad.any())) == weight.requires_grad, name
+
+    def test_a_copy_has_its_weights_and_no_others(self, made: Made, section: dict[str, Any]) -> None:
+        encoder = made.model.item.encoder("it")
+        twin = build(ENCODERS, section, path="it").module(made.readers["item"]["it"], 16)
+        twin.load_state_dict(encoder.state_dict())  # type: ignore[attr-defined]
+        for one, other in zip(twin.parameters(), encoder.parameters(), strict=True):  # type: ignore[attr-defined]
+            assert torch.equal(one, other)
+            assert one.requires_grad == other.requires_grad
+
+    def test_settings_are_kept(self, section: dict[str, Any]) -> None:
+        encoder = build(ENCODERS, section, path="it")
+        again = build(ENCODERS, {"use": section["use"], **settings_of(encoder)}, path="it")
+        assert settings_of(again) == settings_of(encoder)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from shelfspace.config import build, settings_of
-from shelfspace.inputs.fields import Bag, Field, Records
+from shelfspace.inputs.fields import Bag, Field, Ordered, Records, Squares
 from shelfspace.inputs.readers import READERS, Reader
 
 NUM_ROWS = 7
@@ -39,9 +39,11 @@ def records(**changes: Any) -> Records:
 def assert_same(one: Field, other: Field) -> None:
     assert type(one) is type(other)
     assert one.num_features == other.num_features
-    names = ("indptr", "index", "weight") if isinstance(one, Bag) else ("values", "present")
-    for name in names:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(one.present, other.present)
+    given = one.inputs(), other.inputs()
+    assert given[0].keys() == given[1].keys()
+    for name, array in given[0].items():
+        np.testing.assert_array_equal(array, given[1][name])
 
 
 class ReaderContract:
@@ -72,6 +74,17 @@ class ReaderContract:
             assert (field.weight > 0).all()
             squares = np.add.reduceat(np.append(field.weight**2, 0), field.indptr[:-1])[field.present]
             np.testing.assert_allclose(squares, 1.0, rtol=1e-5)
+        elif isinstance(field, Ordered):
+            assert reader.kind == "ordered"
+            assert field.ids.dtype == np.int32
+            assert ((field.ids >= -1) & (field.ids < field.num_features)).all()
+            there = field.ids >= 0
+            assert (there[:, :-1] >= there[:, 1:]).all()
+        elif isinstance(field, Squares):
+            assert reader.kind == "squares"
+            assert field.pixels.dtype == np.uint8
+            assert field.pixels.shape[1:] == (field.num_features, field.num_features, 3)
+            assert ((field.place >= -1) & (field.place < len(field.pixels))).all()
         else:
             assert reader.kind == "dense"
             assert field.values.shape == (size, field.num_features)

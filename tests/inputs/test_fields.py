@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelfspace.inputs.fields import Bag, Dense, arrays_of, field_of
+from shelfspace.inputs.fields import Bag, Dense, Ordered, Squares, arrays_of, field_of
 from tests.contracts.reader_contract import assert_same
 
 ROWS = st.lists(st.lists(st.tuples(st.integers(0, 4), st.floats(0.125, 9)), max_size=4), max_size=5)
@@ -43,7 +43,12 @@ def test_a_bag_is_what_its_rows_say(rows, length, data):
 
 @pytest.mark.parametrize(
     "field",
-    [bag_of([[(1, 2.0)], [], [(4, 1.0), (0, 1.0)]]), Dense(np.eye(2, dtype=np.float32), np.ones(2, bool))],
+    [
+        bag_of([[(1, 2.0)], [], [(4, 1.0), (0, 1.0)]]),
+        Dense(np.eye(2, dtype=np.float32), np.ones(2, bool)),
+        Ordered(np.array([[3, 1, 2], [-1, -1, -1], [0, -1, -1]], np.int32), 5),
+        Squares(np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3), np.array([1, -1, 0, 1])),
+    ],
 )
 def test_arrays_bring_a_field_back(field):
     assert_same(field_of(arrays_of(field)), field)
@@ -55,3 +60,25 @@ def test_dense_rows_are_taken_in_order():
     assert taken.values.tolist() == [[4.0, 5.0], [2.0, 3.0]]
     assert taken.present.tolist() == [True, False]
     assert (len(field), field.num_features) == (3, 2)
+
+
+def test_ordered_rows_are_given_no_wider_than_the_longest():
+    field = Ordered(np.array([[3, 1, 2], [4, -1, -1], [-1, -1, -1]], np.int32), 5)
+    assert field.inputs()["ids"].tolist() == [[3, 1, 2], [4, -1, -1], [-1, -1, -1]]
+    assert field.take(np.array([1, 2])).inputs()["ids"].tolist() == [[4], [-1]]
+    assert field.take(np.array([], int)).inputs()["ids"].shape == (0, 1)
+    assert field.present.tolist() == [True, True, False]
+
+
+def test_rows_without_a_photo_are_black_and_absent():
+    pixels = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3) + np.uint8(1)
+    field = Squares(pixels, np.array([1, -1, 0, 1]))
+    taken = field.take(np.array([1, 3]))
+    assert taken.present.tolist() == [False, True]
+    np.testing.assert_array_equal(taken.inputs()["pixels"], [np.zeros_like(pixels[0]), pixels[1]])
+
+
+@pytest.mark.parametrize(("side", "at_once"), [(224, 16), (64, 196), (8, 2048), (4000, 1)])
+def test_larger_photos_are_encoded_fewer_at_once(side, at_once):
+    nothing = np.zeros((0, side, side, 3), np.uint8)
+    assert Squares(nothing, np.zeros(0, np.int64)).rows_at_once == at_once

@@ -81,6 +81,20 @@ def test_values_follow_the_text_and_not_the_place(earlier):
     assert torch.equal(found, torch.cat([own[:2], old[places]]))
 
 
+def test_words_in_their_order_follow_their_buckets():
+    fields = {"encoders": {"title": {"use": "textcnn", "num_buckets": 200}}, "profile": {}}
+    before, made = (towers(**fields) for _ in range(2))
+    with torch.no_grad():
+        for weight in before.model.parameters():
+            weight += 1.0
+    taken = start_of(before, same_shop=False).carry(made, catalogue().ids, USERS)
+    assert "item.fields.field_title.table.weight" in taken
+    assert all(torch.equal(w, weights_of(before.model)[n]) for n, w in weights_of(made.model).items())
+    other = towers(encoders={"title": {"use": "textcnn", "num_buckets": 201}}, profile={})
+    taken = start_of(before, same_shop=False).carry(other, catalogue().ids, USERS)
+    assert "item.fields.field_title.table.weight" not in taken
+
+
 @pytest.mark.parametrize(
     "sections",
     [

@@ -91,6 +91,38 @@ def test_a_space_reads_titles_by_it_without_torch(small_shop: Path, tiny_bert: P
     assert eval(done.stdout) == pytest.approx(scores, abs=1e-5)
 
 
+def test_a_space_reads_titles_and_photos_by_networks_trained_in_its_run_without_torch(
+    small_shop: Path, photos: Path, tmp_path: Path
+):
+    catalogue = small_shop.parent / "artikel.csv"
+    lines = catalogue.read_text("utf-8").splitlines()
+    lines = [lines[0] + ",image", *(f"{line},{n % 9}.png" for n, line in enumerate(lines[1:]))]
+    catalogue.write_text("\n".join(lines) + "\n", "utf-8")
+    sets = [
+        f"items.folder={photos}",
+        "encoders.ids=false",
+        "encoders.title={use = 'textcnn', filters = 8}",
+        "encoders.photo={use = 'resnet', size = 16, width = 4}",
+        "objectives=[{use = 'infonce', pairs = 'two_views'}, {use = 'rotation', weight = 0.1, batch_size = 16}]",
+        "training.batch_size=32",
+        "training.epoch_steps=2",
+    ]
+    space = ss.train(small_shop, sets=sets, out=tmp_path / "run")
+    code = (
+        "import sys, shelfspace as ss; "
+        f"space = ss.open({str(tmp_path / 'run')!r}); hits = space.similar(phrase='leather boot', k=3); "
+        "assert len(hits) == 3; print(*sorted({'torch'} & set(sys.modules)), [h.score for h in hits])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("["), done.stdout
+    scores = [hit.score for hit in space.similar(phrase="leather boot", k=3)]
+    assert eval(done.stdout) == pytest.approx(scores, abs=1e-5)
+    learnt = space.blend.retrievers["learnt"]
+    records = Records.of_catalogue(space.catalogue, np.zeros(len(space.catalogue), np.int64))
+    np.testing.assert_allclose(learnt.towers.items(records), learnt.vectors, atol=1e-4)
+
+
 def test_a_space_sees_photos_and_lives_without_those_that_are_none(
     small_shop: Path, photos: Path, tmp_path: Path
 ):
