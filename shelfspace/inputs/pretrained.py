@@ -68,6 +68,7 @@ class TextVectors(Frozen):
     Cost: that of the encoder for every text that was not seen before; see `TextEncoder`.
     """
 
+    content: ClassVar[Literal["text"]] = "text"
     columns: list[str] = field(default_factory=lambda: ["title"])
 
     def __post_init__(self) -> None:
@@ -113,6 +114,7 @@ class PhotoVectors(Frozen):
     Cost: that of the encoder for every photo that was not seen before; see `PhotoEncoder`.
     """
 
+    content: ClassVar[Literal["photo"]] = "photo"
     column: str = "image"
     fetch: bool = True
     failed: dict[str, str] = field(init=False, repr=False, default_factory=dict)

@@ -3,6 +3,7 @@
 N rows, K numbers of a ready vector.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, Self
 
@@ -139,6 +140,17 @@ class Ready:
         """Take what `state` gave."""
         vars(self).update(state)
         return self
+
+
+def content_of(reader: Reader) -> Literal["text", "photo", "other"]:
+    """Return what a reader reads: `content` of its class, where it has one."""
+    found: Literal["text", "photo", "other"] = getattr(reader, "content", "other")
+    return found
+
+
+def photo_columns(readers: Iterable[Reader]) -> list[str]:
+    """Return the columns of a record that are read for photos, each once."""
+    return sorted({str(getattr(r, "column", "image")) for r in readers if content_of(r) == "photo"})
 
 
 READERS: dict[str, type] = {

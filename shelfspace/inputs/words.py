@@ -54,6 +54,7 @@ class Words:
     num_buckets: int = 50_000
     max_tokens: int = 64
     kind: ClassVar[Literal["bag", "dense"]] = "bag"
+    content: ClassVar[Literal["text"]] = "text"
     frequency: Places = field(init=False, repr=False)
     num_documents: int = field(init=False, default=0)
 
