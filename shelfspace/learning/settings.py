@@ -19,6 +19,8 @@ from shelfspace.objectives.names import OBJECTIVES
 from shelfspace.objectives.negatives import NEGATIVES
 from shelfspace.pairs.hidden_item import HiddenItem
 from shelfspace.pairs.names import PAIR_SOURCES
+from shelfspace.pairs.photos import Photos
+from shelfspace.pairs.text_photo import TextPhoto
 from shelfspace.training.optimisation import Optimisation
 
 
@@ -140,6 +142,7 @@ class LearningPlan:
             )
         plan.parts()
         plan.check_histories()
+        plan.check_fields()
         return plan
 
     def parts(self) -> None:
@@ -171,6 +174,19 @@ class LearningPlan:
                 raise ConfigError(
                     f"[pairs.{name}] stretch = {source.stretch} shows each event what it is to foretell, where "
                     "[user] causal = false; leave stretch at 1, or learn from hidden_item"
+                )
+
+    def check_fields(self) -> None:
+        """Refuse pairs of fields that the item tower does not have, or cannot be asked for."""
+        for name in self.sources():
+            source = build(PAIR_SOURCES, self.pairs.get(name, {"use": name}), path=f"pairs.{name}")
+            if isinstance(source, TextPhoto):
+                for side in ("anchor", "positive"):
+                    asked = dict.fromkeys(getattr(source, side))
+                    refuse_unknown(asked, list(self.encoders), f"pairs.{name}] {side} [encoders")
+            if isinstance(source, TextPhoto | Photos) and self.graph is not None:
+                raise ConfigError(
+                    f"[pairs.{name}] shows single fields of items, where a [graph] mixes whole ones: leave one out"
                 )
 
     def sources(self) -> list[str]:

@@ -3,6 +3,7 @@
 B users, T history length, R rows of L slots where histories are packed, N items, D embedding_dim.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,21 +112,31 @@ class Model(nn.Module):
         user: the user tower.
         unit: vectors are of unit length, so that their inner product is the cosine.
         graph: passes the item tower's vectors over who took what; None: they are the items' vectors as they are.
+        num_items: N; rows of the item tower beyond them are further photos, which are learnt from and no items.
+            None: all rows are items.
     """
 
     def __init__(
-        self, item: Tower, user: UserTower, *, unit: bool = True, graph: Propagation | None = None
+        self,
+        item: Tower,
+        user: UserTower,
+        *,
+        unit: bool = True,
+        graph: Propagation | None = None,
+        num_items: int | None = None,
     ) -> None:
         super().__init__()
         self.item, self.user, self.unit, self.graph = item, user, unit, graph
+        self.num_items = num_items
 
-    def items(self, rows: Tensor) -> Tensor:
+    def items(self, rows: Tensor, shown: Collection[str] | None = None) -> Tensor:
         """Return item vectors, float [b, D], for rows int64 [b]; in training each call is another view of them.
 
-        With a graph the whole catalogue is encoded and propagated, whatever is asked for.
+        They are seen by the fields named, else by all. With a graph the whole catalogue is encoded and propagated,
+        whatever is asked for, and seen by all its fields.
         """
         if self.graph is None:
-            return self.scaled(self.item(rows))
+            return self.scaled(self.item(rows, shown))
         return self.scaled(self.graph(self.item(self._every()))[rows])
 
     def users(self, past: Past | Packed, vectors: Tensor, place: Tensor) -> Tensor:
@@ -149,4 +160,4 @@ class Model(nn.Module):
         return vectors
 
     def _every(self) -> Tensor:
-        return torch.arange(len(self.item.present))
+        return torch.arange(len(self.item.present) if self.num_items is None else self.num_items)

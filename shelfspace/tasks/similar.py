@@ -147,7 +147,9 @@ def _listed(space: Holding, said: _Said) -> Floats:
 def _towers(space: Holding) -> Towers | None:
     """Return the towers that made the space's vectors, where it was towers."""
     learnt = [part for part in space.blend.retrievers.values() if isinstance(part, Learnt)]
-    return next((part.towers for part in learnt if part.towers is not None and "learnt" in space.blocks), None)
+    return next(
+        (part.towers for part in learnt if part.towers is not None and "learnt" in space.blocks), None
+    )
 
 
 def _check_photo(photo: Path, photo_columns: Collection[str]) -> None:
