@@ -1,16 +1,19 @@
 """What tasks learn of their own, in training or by `shelfspace fit RUN TASK`; and a space of listings alone."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shelfspace import config as settings
 from shelfspace.blend import Blend
+from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import DataError
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
 from shelfspace.index import open_index
-from shelfspace.linear.vectors import ItemVectors
+from shelfspace.linear.vectors import ItemVectors, unit_rows
 from shelfspace.matching.fitted import FittedMatch, kept, learnt_from
 from shelfspace.matching.labelled import Labelled
 from shelfspace.matching.matcher import Match
@@ -20,6 +23,9 @@ from shelfspace.space import Space
 
 FITS = ("match",)
 """Tasks that learn something."""
+
+TRAINING_SHARE = 0.45
+"""The part of the budget that one of the two trainings of a shop of listings may take."""
 
 
 def fit_tasks(plan: Plan, shop: Shop, told: Told | None = None) -> dict[str, FittedMatch]:
@@ -40,38 +46,70 @@ def fit_tasks(plan: Plan, shop: Shop, told: Told | None = None) -> dict[str, Fit
     return {"match": FittedMatch(matcher, kept(found), figures, labelled.notes)}
 
 
-def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple[Space, dict[str, Any]]:
+def space_of_listings(
+    plan: Plan, shop: Shop, told: Told | None = None, folder: Path | None = None
+) -> tuple[Space, dict[str, Any]]:
     """Return the space of a shop without events, from what its listings say, and `metrics.json`.
 
-    Its vectors are of content alone; it matches listings and finds similar ones, and has nothing to recommend by.
+    With `[[objectives]]` an item tower is learnt; without, its vectors are of titles in closed form. It matches
+    listings and finds similar ones, and has nothing to recommend by. Checkpoints of a training are in `folder`.
 
     Raises:
+        ConfigError: an objective's pairs need events.
         DataError: the listings say nothing.
     """
     tasks = fit_tasks(replace(plan, match=plan.match or Match()), shop, told)
-    # without behaviour to be joined with, content lies as its words do: a phrase is a part of a listing
-    learnt = ItemVectors(content_power=1.0).learn(shop.history, shop.catalogue)
-    if not learnt.vectors.any():
+    learnt, figures = _learnt(plan, shop, told, folder)
+    if learnt is not None:
+        vectors, blocks, listed = unit_rows(learnt.vectors), {"learnt": learnt.vectors.shape[1]}, None
+    else:
+        # without behaviour to be joined with, content lies as its words do: a phrase is a part of a listing
+        made = ItemVectors(content_power=1.0).learn(shop.history, shop.catalogue)
+        vectors, blocks, listed = made.vectors, made.blocks, made.listed
+    if not vectors.any():
         raise DataError(
             "there are no events, and the items have no title or other content to learn from: "
             "map the columns in [items]"
         )
-    index = open_index(plan.indexing.use, learnt.vectors.shape[1])
-    index.add(np.arange(len(learnt.vectors), dtype=np.int32), learnt.vectors)
+    index = open_index(plan.indexing.use, vectors.shape[1])
+    index.add(np.arange(len(vectors), dtype=np.int32), vectors)
+    retrievers: dict[str, Any] = {"learnt": learnt} if learnt is not None else {}
     space = Space(
         catalogue=shop.catalogue,
         users=shop.users,
         history=shop.history,
         kinds={},
-        vectors=learnt.vectors,
-        blocks=learnt.blocks,
+        vectors=vectors,
+        blocks=blocks,
         index=index,
-        listed=learnt.listed,
-        blend=Blend({}, {}, {"new": {}, "any": {}}),
+        listed=listed,
+        blend=Blend(retrievers, dict.fromkeys(retrievers, 1.0), {"new": {}, "any": {}}),
         address=plan.indexing.use,
         tasks=tasks,
     )
-    return space, {"headline": "f1", "protocols": {}} | measured(tasks)
+    told_of = {"learnt": figures} if figures else {}
+    return space, {"headline": "f1", "protocols": {}} | told_of | measured(tasks)
+
+
+def _learnt(
+    plan: Plan, shop: Shop, told: Told | None, folder: Path | None
+) -> tuple[Learnt | None, dict[str, Any]]:
+    """Return the towers that the listings teach; none where there are no objectives but a recipe's for events."""
+    if plan.learning is None:
+        return None, {}
+    learning = settings.extra("shelfspace.learning.listings", "torch", "shelfspace[train]")
+    of_recipe = settings.recipe(plan.table["recipe"]["use"]).get("objectives")
+    if plan.table["objectives"] == of_recipe and learning.needing_events(plan.learning):
+        return None, {}
+    found: tuple[Learnt, dict[str, Any]] = learning.learnt_from_listings(
+        plan.learning,
+        shop,
+        seed=plan.training.seed,
+        budget_seconds=TRAINING_SHARE * settings.seconds(plan.training.budget, "training.budget"),
+        folder=folder,
+        told=told,
+    )
+    return found
 
 
 def measured(tasks: dict[str, FittedMatch]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A photo and the item it shows. N items, P further photos."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from shelfspace.pairs.drawing import Categorical
-from shelfspace.pairs.pairs import Kind, Pairs, Sources
+from shelfspace.pairs.pairs import Kind, Pairs, Seen, Sources
 from shelfspace.pairs.positives import Positives
 from shelfspace.pairs.text_photo import there
 
@@ -35,13 +36,17 @@ class Photos:
         """Take the photos of known items that could be read."""
         known, item = sources.known(), sources.photos
         size, self.sources = len(known), sources
-        of_photos = frozenset(name for name, seen in sources.fields.items() if seen.content == "photo")
-        readable = there(sources.fields, of_photos, size + len(item))[size:]
+        readable = there(sources.fields, self.fields(sources.fields), size + len(item))[size:]
         used = np.flatnonzero((item >= 0) & readable & np.append(known, False)[item])
         self.row, self.item = (size + used).astype(np.int32), item[used]
         self.counts = np.bincount(self.item, minlength=size).astype(np.float64)
         self.law = Categorical(np.ones(len(used)))
         return self
+
+    @staticmethod
+    def fields(fields: Mapping[str, Seen]) -> frozenset[str]:
+        """Return the fields that read photos."""
+        return frozenset(name for name, seen in fields.items() if seen.content == "photo")
 
     def __len__(self) -> int:
         return len(self.row)
