@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from shelfspace.learning.autoencoder_settings import AutoencoderPlan
     from shelfspace.learning.settings import LearningPlan
 
-LEARNING = ("model", "encoders", "fusion", "user", "profile", "graph", "pairs", "objectives", "negatives")
+LEARNING = (
+    "model",
+    "encoders",
+    "fusion",
+    "user",
+    "profile",
+    "graph",
+    "heads",
+    "pairs",
+    "objectives",
+    "negatives",
+)
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
 

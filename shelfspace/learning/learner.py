@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
+from torch import nn
 
 from shelfspace.config import Table, build, settings_of
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Records
 from shelfspace.learning.factors import begin_from_factors
+from shelfspace.learning.labels import heads_of_items
 from shelfspace.learning.photos import Photos
 from shelfspace.learning.settings import Aim, LearningPlan
 from shelfspace.learning.towers import Made, made_of
@@ -25,6 +27,7 @@ from shelfspace.linear.trending import rising
 from shelfspace.model.model import Model
 from shelfspace.objectives.names import OBJECTIVES
 from shelfspace.objectives.negatives import NEGATIVES
+from shelfspace.objectives.uncertainty import Uncertain
 from shelfspace.pairs.mix import Mix
 from shelfspace.pairs.names import PAIR_SOURCES
 from shelfspace.pairs.pairs import Seen, Sources
@@ -112,6 +115,7 @@ class Learner:
         if start is not None:
             start(made)
         terms = self._terms(history, catalogue, made.seen)
+        made.heads = heads_of_items(self.plan.heads, made, catalogue, known)
         taken, trend = _taken(terms, events), rising(history)
         optimisation = self.plan.optimisation
         if epochs is not None:
@@ -131,7 +135,7 @@ class Learner:
         asked = answered if value is not None else None
         progress = fit(
             made.model,
-            terms,
+            [*terms, *made.heads.values()],
             optimisation,
             seed=self.seed,
             value=watch(made) if watch is not None else asked,
@@ -185,7 +189,7 @@ class Learner:
             terms.append(
                 Term(
                     name=str(section["use"]),
-                    objective=build(OBJECTIVES, section, self.plan.shape.embedding_dim, path="objectives"),
+                    objective=self._objective(section),
                     mix=mix,
                     negatives=negatives,
                     weight=aim.weight,
@@ -204,6 +208,10 @@ class Learner:
             names = [str(aim.pairs) for aim, _ in self.plan.objectives]
             raise JobError(f"there is nothing to learn from: no pair in {', '.join(names)}")
         return terms
+
+    def _objective(self, section: Table) -> nn.Module:
+        objective: nn.Module = build(OBJECTIVES, section, self.plan.shape.embedding_dim, path="objectives")
+        return Uncertain(objective) if self.plan.optimisation.uncertainty else objective
 
     def _mix(self, aim: Aim, sources: Sources) -> Mix:
         weights = {aim.pairs: 1.0} if isinstance(aim.pairs, str) else aim.pairs

@@ -55,7 +55,8 @@ class HeldOut:
         """Draw them; nothing of what no objective asks for."""
         rng = np.random.default_rng(SEED)
         asked = [type(_source(plan, name)) for name in plan.sources()]
-        return cls(_drawn(rng, num_items, TextPhoto in asked), _drawn(rng, num_photos, Photos in asked))
+        of_items = TextPhoto in asked or bool(plan.heads)
+        return cls(_drawn(rng, num_items, of_items), _drawn(rng, num_photos, Photos in asked))
 
     def any(self) -> bool:
         """Return whether there is anything to measure on."""
@@ -75,8 +76,8 @@ def learnt_from_listings(
 
     What is measured is what the objectives ask. With pairs of `text_photo`: the share of held-out items whose photo is
     among the ten nearest to their words, of all held-out photos. With pairs of `photos`: the mean reciprocal rank of
-    its item, among all, for a photo that is held out. Of both the mean. Where they ask neither, all epochs are trained
-    and nothing is measured.
+    its item, among all, for a photo that is held out. With heads: the accuracy of each on held-out items. Of all the
+    mean. Where nothing is asked, all epochs are trained and nothing is measured.
 
     Args:
         plan: what is to be learnt.
@@ -183,6 +184,9 @@ def figures_of(
             row = np.flatnonzero(held.photos & readable)
             if len(row):
                 found[name] = _photo_to_item(_encoded(model, size + row), model.all_items(), photos.item[row])
+    for name, head in made.heads.items():
+        if (figures := head.accuracy(model, held.items)) is not None:
+            found[f"heads.{name}"] = figures
     return found
 
 

@@ -86,6 +86,23 @@ class Aim:
             raise ConfigError(f"[[objectives]] batch_size = {self.batch_size} must be at least 1")
 
 
+@dataclass(kw_only=True)
+class Label:
+    """`[heads.NAME]`: a class of each item, foretold from the rest of its listing while the towers learn.
+
+    Args:
+        column: of the items; of a path the narrowest step; empty: NAME. Items without a value are left out.
+        weight: in the sum, beside the weight that is learnt.
+    """
+
+    column: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < math.inf:
+            raise ConfigError(f"[heads] weight = {self.weight} must be a number above 0")
+
+
 @dataclass(frozen=True)
 class LearningPlan:
     """What is to be learnt, and how; every section checked."""
@@ -101,6 +118,7 @@ class LearningPlan:
     negatives: Table
     optimisation: Optimisation = field(default_factory=Optimisation)
     graph: Table | None = None
+    heads: dict[str, Label] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Mapping[str, Any], optimisation: Optimisation) -> "LearningPlan | None":
@@ -128,6 +146,7 @@ class LearningPlan:
             negatives={"use": "in_batch", **table.get("negatives", {})},
             optimisation=optimisation,
             graph=_graph(table.get("graph", False)),
+            heads=_heads(table.get("heads", {})),
         )
         if not plan.encoders:
             raise ConfigError("[encoders] is empty: name what an item is known by, such as [encoders.title]")
@@ -215,6 +234,7 @@ class LearningPlan:
             "negatives": self.negatives,
             "training": settings_of(self.optimisation),
             "graph": self.graph,
+            "heads": {name: settings_of(label) for name, label in self.heads.items()},
         }
 
 
@@ -230,6 +250,17 @@ def _encoders(sections: Mapping[str, Any], path: str) -> dict[str, Encoder]:
                 f"[{path}] {name!r}: a field's name has no dot and no slash; they part it in files"
             )
         found[name] = build(ENCODERS, {"use": name, **section}, path=f"{path}.{name}")
+    return found
+
+
+def _heads(sections: Mapping[str, Any]) -> dict[str, Label]:
+    found = {}
+    for name, section in sections.items():
+        if section is False:
+            continue
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"heads.{name} = {section!r}: write a section, or false to leave it out")
+        found[name] = Label(**checked(Label, section, f"heads.{name}"))
     return found
 
 

@@ -4,7 +4,8 @@ N items, P further photos of them, B queries, D embedding_dim.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,8 @@ BLOCK = 4096
 class Made:
     """The model with the readers of its fields, by side (`item`, `user`) and name.
 
-    seen: the fields of the item tower, with the rows [N + P] that have them.
+    seen: the fields of the item tower, with the rows [N + P] that have them;  heads: what else is foretold of items,
+    by name.
     """
 
     model: Model
@@ -47,6 +49,7 @@ class Made:
     profiles: dict[str, Field]
     pasts: Pasts
     seen: dict[str, Seen]
+    heads: dict[str, Any] = field(default_factory=dict)
 
     def users(self, model: Model, vectors: Tensor, queries: History) -> npt.NDArray[np.float32]:
         """Return user vectors, float32 [B, D], as the exported tower gives them, over item vectors [N, D]."""
@@ -112,7 +115,7 @@ def made_of(
         graph=graph,
         num_items=len(records["item"]),
     )
-    seen = {name: Seen(field.present, content_of(item_readers[name])) for name, field in fields.items()}
+    seen = {name: Seen(of.present, content_of(item_readers[name])) for name, of in fields.items()}
     return Made(model, {"item": item_readers, "user": user_readers}, profiles, plan.pasts, seen)
 
 

@@ -24,6 +24,7 @@ class Optimisation:
         precision: `bfloat16` multiplies matrices in it.
         accumulate: so many batches make one step; the pool of negatives stays that of one batch.
         chunk_size: rows encoded at once under GradCache, so that a batch may be larger than memory allows; 0: all.
+        uncertainty: what each objective counts for, beside its weight, is learnt; see `Uncertain`.
         checkpoint_seconds: at most so much is lost when the job is killed.
     """
 
@@ -40,6 +41,7 @@ class Optimisation:
     precision: Literal["float32", "bfloat16"] = "float32"
     accumulate: int = 1
     chunk_size: int = 0
+    uncertainty: bool = False
     checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
