@@ -195,7 +195,7 @@ def test_a_perturbed_loss_is_that_of_vectors_moved_along_its_gradient():
             super().__init__()
             self.by = by
 
-        def items(self, rows):
+        def items(self, rows, shown=None):
             return model.scaled(model.items(rows) + self.by)
 
         def users(self, *given):
