@@ -8,7 +8,8 @@ of the nearest product of the shop (1-NN), asked by photo, by the title without 
 the ten nearest of 600 products that were not learnt from; `ridge` maps frozen MiniLM vectors to frozen photo vectors.
 Differences have 95 % intervals, paired over products. Grocery: natural photos of the test part to their product among
 81, and a description to the photos of its product. Settings are chosen on a part of the shop (grocery: its photos of
-the split `val`), one change after another; the test part is looked at once. All goes to benchmarks/results/catalogue.json.
+the split `val`), one change after another; the test part is looked at once. All goes to
+benchmarks/results/catalogue.json.
 """
 
 import argparse

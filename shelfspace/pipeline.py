@@ -104,6 +104,8 @@ def train(
     shop = read(plan, frames, out, told)
     require_trainable(shop)
     if "events" not in table:
+        if start is not None:
+            raise ConfigError("a shop of listings alone begins anew: leave out the run to start from")
         of_listings = _of_listings(plan, shop, out, told, checkpoint)
         shutil.rmtree(checkpoint)
         return of_listings

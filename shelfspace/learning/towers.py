@@ -108,13 +108,7 @@ def made_of(
     graph = None
     if plan.graph is not None and past is not None:
         graph = Propagation(_taken(past), **plan.graph)
-    model = Model(
-        item,
-        UserTower(history, profile, dim),
-        unit=plan.shape.unit,
-        graph=graph,
-        num_items=len(records["item"]),
-    )
+    model = Model(item, UserTower(history, profile, dim), unit=plan.shape.unit, graph=graph)
     seen = {name: Seen(of.present, content_of(item_readers[name])) for name, of in fields.items()}
     return Made(model, {"item": item_readers, "user": user_readers}, profiles, plan.pasts, seen)
 
@@ -132,6 +126,7 @@ def _tower(
     photos: Photos | None = None,
 ) -> tuple[Tower, dict[str, Reader], dict[str, Field]]:
     readers = {name: encoder.reader().learn(records, known) for name, encoder in encoders.items()}
+    num_rows = len(records)
     if photos is not None and len(photos):
         records = photos.after(records, photo_columns(readers.values()))
     fields = {name: reader.read(records) for name, reader in readers.items()}
@@ -141,5 +136,5 @@ def _tower(
     dim = plan.shape.embedding_dim
     fusion = build(FUSIONS, plan.fusion, len(used), dim, path="fusion")
     tower = Tower(used, {name: readers[name] for name in used}, fusion, dim)
-    tower.hold({name: fields[name] for name in used})
+    tower.hold({name: fields[name] for name in used}, num_rows)
     return tower, {n: readers[n] for n in used}, {n: fields[n] for n in used}

@@ -112,22 +112,13 @@ class Model(nn.Module):
         user: the user tower.
         unit: vectors are of unit length, so that their inner product is the cosine.
         graph: passes the item tower's vectors over who took what; None: they are the items' vectors as they are.
-        num_items: N; rows of the item tower beyond them are further photos, which are learnt from and no items.
-            None: all rows are items.
     """
 
     def __init__(
-        self,
-        item: Tower,
-        user: UserTower,
-        *,
-        unit: bool = True,
-        graph: Propagation | None = None,
-        num_items: int | None = None,
+        self, item: Tower, user: UserTower, *, unit: bool = True, graph: Propagation | None = None
     ) -> None:
         super().__init__()
         self.item, self.user, self.unit, self.graph = item, user, unit, graph
-        self.num_items = num_items
 
     def items(self, rows: Tensor, shown: Collection[str] | None = None) -> Tensor:
         """Return item vectors, float [b, D], for rows int64 [b]; in training each call is another view of them.
@@ -160,4 +151,4 @@ class Model(nn.Module):
         return vectors
 
     def _every(self) -> Tensor:
-        return torch.arange(len(self.item.present) if self.num_items is None else self.num_items)
+        return torch.arange(self.item.num_rows)

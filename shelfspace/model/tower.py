@@ -46,12 +46,17 @@ class Tower(nn.Module):
         self.dropout = torch.tensor([float(encoder.dropout) for encoder in encoders.values()])
         self.held: dict[str, Held] = {}
         self.present = torch.zeros((0, len(encoders)), dtype=torch.bool)
+        self.num_rows = 0
 
-    def hold(self, fields: Mapping[str, Field]) -> None:
-        """Keep the fields of all N rows at hand."""
+    def hold(self, fields: Mapping[str, Field], num_rows: int | None = None) -> None:
+        """Keep the fields of all N rows at hand.
+
+        Rows beyond `num_rows` are further photos: learnt from by their number, and not among all of them.
+        """
         self.held = {name: Held(fields[name]) for name in self.names}
         columns = [self.held[name].present for name in self.names]
         self.present = torch.stack(columns, dim=1) if columns else torch.zeros((0, 0), dtype=torch.bool)
+        self.num_rows = len(self.present) if num_rows is None else num_rows
 
     def forward(self, rows: Tensor, shown: Collection[str] | None = None) -> Tensor:
         """Return float [B, D] for rows int64 [B], by the fields named, else by all; 0 where nothing is known."""

@@ -1,12 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
+import pytest
 import torch
 
 from shelfspace.inputs.fields import Records
 from shelfspace.learning.listings import HeldOut, needing_events, ranks
 from shelfspace.learning.photos import Photos
+from shelfspace.learning.towers import made_of
 from shelfspace.shop.ids import Ids
-from tests.learning.tastes import plan
+from tests.learning.photographed import photo
+from tests.learning.tastes import catalogue, plan
 
 TEXT_PHOTO = [{"use": "infonce", "pairs": "text_photo"}]
 
@@ -73,3 +78,23 @@ def test_photos_stand_after_the_items_and_say_nothing_else():
     ]
     assert found.num_events.tolist() == [4, 0, 0]
     assert np.isnan(found.vectors["clip"][2]).all()
+
+
+def test_photos_are_rows_of_the_tower_but_no_items(tmp_path):
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra [image] is not installed")
+    path = photo(tmp_path, "red.png", "red", "mug", 1)
+    table = catalogue().table.append_column("image", pa.array([path if n < 9 else None for n in range(60)]))
+    records = {"item": Records.of_catalogue(replace(catalogue(), table=table), np.ones(60))}
+    some = plan(
+        encoders={"title": {"use": "hashed", "num_buckets": 300}, "photo": {"use": "image"}}, profile={}
+    )
+    further = Photos(np.array([0, 5], np.int32), [path, str(tmp_path / "none.png")])
+    towers = made_of(some, records, np.ones(60, bool), photos=further)
+    assert len(towers.model.all_items()) == 60
+    assert towers.seen["photo"].present.tolist() == [True] * 9 + [False] * 51 + [True, False]
+    assert not towers.seen["title"].present[60:].any()
+    towers.model.eval()
+    with torch.no_grad():
+        alone = towers.model.items(torch.tensor([60]))
+        torch.testing.assert_close(alone, towers.model.items(torch.tensor([3]), ["photo"]))
+        assert not torch.allclose(alone, towers.model.items(torch.tensor([3])))
