@@ -38,13 +38,13 @@ from shelfspace.inputs.fields import Records
 ASKED, VALIDATION, AMONG, DRAWS = 1_500, 1_000, 600, 2_000
 
 TRIED = {
-    "temperature .03": ["objectives.0.temperature=0.03"],
-    "temperature .03, of all": [f"objectives.{n}.temperature=0.03" for n in range(3)],
+    "a head for the category": ["heads.category.weight=0.5"],
     "category objective .5": ["objectives.3.weight=0.5"],
-    "category hidden nine times in ten": ["encoders.category.dropout=0.9"],
+    "fields joined by gates": ["fusion.use=gated"],
+    "tokens hidden .5": ["encoders.title.token_dropout=0.5"],
     "photo with hidden units": ["encoders.photo.hidden=512"],
-    "512 dimensions": ["model.embedding_dim=512"],
     "fields hidden .4": [f"encoders.{name}.dropout=0.4" for name in ("title", "meaning", "photo")],
+    "temperature .03": [f"objectives.{n}.temperature=0.03" for n in range(3)],
     "slower": ["training.learning_rate=0.0007"],
 }
 """Changes tried on validation, one after another; each is kept where it is better."""
