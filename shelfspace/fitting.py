@@ -1,7 +1,6 @@
 """What tasks learn of their own, in training or by `shelfspace fit RUN TASK`; and a space of listings alone."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,20 +45,18 @@ def fit_tasks(plan: Plan, shop: Shop, told: Told | None = None) -> dict[str, Fit
     return {"match": FittedMatch(matcher, kept(found), figures, labelled.notes)}
 
 
-def space_of_listings(
-    plan: Plan, shop: Shop, told: Told | None = None, folder: Path | None = None
-) -> tuple[Space, dict[str, Any]]:
+def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple[Space, dict[str, Any]]:
     """Return the space of a shop without events, from what its listings say, and `metrics.json`.
 
     With `[[objectives]]` an item tower is learnt; without, its vectors are of titles in closed form. It matches
-    listings and finds similar ones, and has nothing to recommend by. Checkpoints of a training are in `folder`.
+    listings and finds similar ones, and has nothing to recommend by.
 
     Raises:
         ConfigError: an objective's pairs need events.
         DataError: the listings say nothing.
     """
     tasks = fit_tasks(replace(plan, match=plan.match or Match()), shop, told)
-    learnt, figures = _learnt(plan, shop, told, folder)
+    learnt, figures = _learnt(plan, shop, told)
     if learnt is not None:
         vectors, blocks, listed = unit_rows(learnt.vectors), {"learnt": learnt.vectors.shape[1]}, None
     else:
@@ -91,9 +88,7 @@ def space_of_listings(
     return space, {"headline": "f1", "protocols": {}} | told_of | measured(tasks)
 
 
-def _learnt(
-    plan: Plan, shop: Shop, told: Told | None, folder: Path | None
-) -> tuple[Learnt | None, dict[str, Any]]:
+def _learnt(plan: Plan, shop: Shop, told: Told | None) -> tuple[Learnt | None, dict[str, Any]]:
     """Return the towers that the listings teach; none where there are no objectives but a recipe's for events."""
     if plan.learning is None:
         return None, {}
@@ -106,7 +101,6 @@ def _learnt(
         shop,
         seed=plan.training.seed,
         budget_seconds=TRAINING_SHARE * settings.seconds(plan.training.budget, "training.budget"),
-        folder=folder,
         told=told,
     )
     return found

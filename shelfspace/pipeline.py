@@ -106,9 +106,8 @@ def train(
     if "events" not in table:
         if start is not None:
             raise ConfigError("a shop of listings alone begins anew: leave out the run to start from")
-        of_listings = _of_listings(plan, shop, out, told, checkpoint)
         shutil.rmtree(checkpoint)
-        return of_listings
+        return _of_listings(plan, shop, out, told)
     models = models_of(
         plan, shop, told, start=Path(start) if start is not None else None, same_shop=same_shop, out=out
     )
@@ -233,9 +232,9 @@ def _settings_of_run(run: str | Path, sets: Sequence[str]) -> settings.Table:
     return settings.load(file, sets=sets)
 
 
-def _of_listings(plan: Plan, shop: Shop, out: Path, told: Told | None, checkpoint: Path) -> Space:
+def _of_listings(plan: Plan, shop: Shop, out: Path, told: Told | None) -> Space:
     """Make and write the space of a shop without events."""
-    space, metrics = space_of_listings(plan, shop, told, checkpoint)
+    space, metrics = space_of_listings(plan, shop, told)
     (out / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=1), "utf-8")
     (out / "config.toml").write_text(tomlkit.dumps(plan.table), "utf-8")
     write_listings_card(out / "card.md", metrics, {"items": len(shop.catalogue)})

@@ -5,7 +5,7 @@ settings = {
     "items": {"path": "catalogue.csv"},  # item_id, title, category, image
     "photos": {"path": "photos.csv"},  # item_id, image: further photos of the same products
     "encoders": {"meaning": False},  # without the extra [text]
-    "training": {"epochs": 30},
+    "training": {"epochs": 4},
 }
 space = ss.train(settings, out="runs/catalogue")
 print(space.similar(phrase="green cup", k=3))

@@ -3,9 +3,9 @@
 N items, P further photos, H held out, D embedding_dim.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,6 @@ def learnt_from_listings(
     *,
     seed: int = 0,
     budget_seconds: float,
-    folder: Path | None = None,
     told: Told | None = None,
 ) -> tuple[Learnt, Figures]:
     """Train on nine tenths of the listings until the rest is found no better, then on all of them for as long.
@@ -83,8 +82,8 @@ def learnt_from_listings(
         plan: what is to be learnt.
         shop: the listings.
         seed: of the training.
-        budget_seconds: wall clock of the first training; the second takes about as long.
-        folder: where checkpoints are.
+        budget_seconds: wall clock of the first training; the second takes about as long, and has both where nothing is
+            measured.
         told: progress.
 
     Returns:
@@ -109,14 +108,13 @@ def learnt_from_listings(
     figures: Figures = {}
     epochs = plan.optimisation.epochs
     if held.any():
-        figures = _measured(plan, about, held, shop, seed, budget_seconds, _file(folder, "held-out"), told)
+        figures = _measured(plan, about, held, shop, seed, budget_seconds, told)
         epochs = figures.get("epochs", epochs)
     learnt, _ = Learner(plan, about, seed).learn(
         replace(shop.history, now=None),
         shop.catalogue,
         epochs=epochs,
-        file=_file(folder, "listings"),
-        resume=True,
+        budget_seconds=math.inf if figures else 2 * budget_seconds,
         told=told,
     )
     return learnt, figures
@@ -129,7 +127,6 @@ def _measured(
     shop: Shop,
     seed: int,
     budget_seconds: float,
-    file: Path | None,
     told: Told | None,
 ) -> Figures:
     """Train without what is held out; return the figures of the best epoch, and which it was."""
@@ -149,8 +146,6 @@ def _measured(
         replace(shop.catalogue, first_seen=later),
         watch=watch,
         budget_seconds=budget_seconds,
-        file=file,
-        resume=True,
         told=told,
     )
     found = measured(towers[0].model)
@@ -239,7 +234,3 @@ def _drawn(rng: np.random.Generator, size: int, wanted: bool) -> Flags:
     most = min(MOST, int(HELD_OUT * size)) if wanted else 0
     found[rng.choice(size, most, replace=False)] = True
     return found
-
-
-def _file(folder: Path | None, name: str) -> Path | None:
-    return folder / f"{name}.safetensors" if folder is not None else None

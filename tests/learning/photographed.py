@@ -24,7 +24,8 @@ QUICK = [
     "encoders.meaning=false",
     "encoders.photo.dropout=0.0",
     "model.embedding_dim=32",
-    "training.epochs=40",
+    "training.epochs=8",
+    "training.min_epoch_steps=5",
     "training.learning_rate=0.01",
     "training.patience=0",
 ]
