@@ -274,11 +274,12 @@ def _ridge(shop: pa.Table, asked: pa.Table, validation: int) -> np.ndarray:
     )
 
     def hits(fit: slice, power: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        given = words[0][fit]
-        mapped = np.linalg.solve(given.T @ given + power * np.eye(given.shape[1]), given.T @ photos[0][fit])
-        made = x @ mapped
-        made /= np.linalg.norm(made, axis=1, keepdims=True)
-        return _rank(made @ y.T, np.arange(len(x))) < 10
+        middle = [of[0][fit].mean(axis=0) for of in (words, photos)]
+        given, wanted = words[0][fit] - middle[0], photos[0][fit] - middle[1]
+        mapped = np.linalg.solve(given.T @ given + power * np.eye(given.shape[1]), given.T @ wanted)
+        made, seen = (x - middle[0]) @ mapped, y - middle[1]
+        seen = seen / np.linalg.norm(seen, axis=1, keepdims=True)
+        return _rank(made @ seen.T, np.arange(len(x))) < 10
 
     some = slice(0, min(validation, len(asked)))
     values = {
