@@ -127,6 +127,11 @@ def recipes() -> dict[str, str]:
     return {f.name.removesuffix(".toml"): f.read_text("utf-8").splitlines()[0].lstrip("# ") for f in files}
 
 
+def recipe(name: str) -> Table:
+    """Return what a recipe says."""
+    return tomllib.loads((resources.files("shelfspace") / "recipes" / f"{name}.toml").read_text("utf-8"))
+
+
 def load(source: str | Path | Mapping[str, Any], *, sets: Sequence[str] = ()) -> Table:
     """Read a run's settings: the recipe first, the file over it, `sets` (`a.b=value`) last.
 
@@ -144,8 +149,7 @@ def load(source: str | Path | Mapping[str, Any], *, sets: Sequence[str] = ()) ->
         raise ConfigError(
             f"[recipe] use = {name!r} is unknown{did_you_mean(str(name), recipes())}; known: {sorted(recipes())}"
         )
-    recipe = tomllib.loads((resources.files("shelfspace") / "recipes" / f"{name}.toml").read_text("utf-8"))
-    return merged(recipe, table | {"recipe": {"use": name}})
+    return merged(recipe(name), table | {"recipe": {"use": name}})
 
 
 WHATEVER_IS_USED = {"user": ("length", "age")}

@@ -104,6 +104,8 @@ def train(
     shop = read(plan, frames, out, told)
     require_trainable(shop)
     if "events" not in table:
+        if start is not None:
+            raise ConfigError("a shop of listings alone begins anew: leave out the run to start from")
         shutil.rmtree(checkpoint)
         return _of_listings(plan, shop, out, told)
     tasks = fit_tasks(plan, shop, told)  # first, since what they lack is told in seconds

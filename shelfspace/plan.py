@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LEARNING = ("model", "encoders", "fusion", "user", "profile", "graph", "pairs", "objectives", "negatives")
+LEARNING = (
+    "model",
+    "encoders",
+    "fusion",
+    "user",
+    "profile",
+    "graph",
+    "heads",
+    "pairs",
+    "objectives",
+    "negatives",
+)
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
 

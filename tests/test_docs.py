@@ -1,5 +1,6 @@
 """The code in the docs is code that runs."""
 
+import itertools
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from shelfspace.shop.synthetic import synthetic
 
@@ -51,7 +53,23 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "products.csv").write_text(
         "Artikel,Bezeichnung,Preis\n" + "".join(f"{n},Tasse {n},{n + 1}.50\n" for n in range(31)), "utf-8"
     )
+    _photographed(folder)
     return folder
+
+
+def _photographed(folder: Path) -> None:
+    """Write a catalogue with photos, further photos, and one to ask with."""
+    colours = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 200), "yellow": (240, 220, 40)}
+    (folder / "photos").mkdir()
+    items, further = ["item_id,title,category,image"], ["item_id,image"]
+    for thing, (colour, value) in itertools.product(["cup", "scarf", "lamp"], colours.items()):
+        for n in range(2):
+            Image.new("RGB", (32 + n, 32), value).save(folder / "photos" / f"{colour}-{thing}-{n}.png")
+        items.append(f"{colour}-{thing},{colour} {thing},{thing},photos/{colour}-{thing}-0.png")
+        further.append(f"{colour}-{thing},photos/{colour}-{thing}-1.png")
+    Image.new("RGB", (40, 40), colours["green"]).save(folder / "photos" / "asked.png")
+    (folder / "catalogue.csv").write_text("\n".join(items) + "\n", "utf-8")
+    (folder / "photos.csv").write_text("\n".join(further) + "\n", "utf-8")
 
 
 @pytest.mark.parametrize(
@@ -62,12 +80,18 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("matching.py",),
         ("classifying.py",),
         ("two_views.py",),
+        ("photos.py",),
     ],
 )
 def test_examples_run_in_the_order_of_the_pages(shop_folder: Path, names: tuple[str, ...]):
+    if "photos.py" in names:
+        pytest.importorskip("efficientnet_lite_pytorch", reason="the extra [image] is not installed")
     for name in names:
         shutil.copy(EXAMPLES / name, shop_folder)
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        environment = os.environ | {
+            "PYTHONPATH": str(REPOSITORY),
+            "SHELFSPACE_CACHE": str(shop_folder / "cache"),
+        }
         done = subprocess.run(
             [sys.executable, name],
             cwd=shop_folder,

@@ -87,7 +87,8 @@ def _option(field: doors.Field) -> tuple[str, Any, Any]:
     option = typer.Option(help=field.description)
     if _many(field.annotation):
         return field.name, Annotated[list[str] | None, option], None
-    return field.name, Annotated[field.annotation, option], field.default
+    annotation = Path | None if Path in get_args(field.annotation) else field.annotation
+    return field.name, Annotated[annotation, option], field.default
 
 
 def _many(annotation: Any) -> bool:

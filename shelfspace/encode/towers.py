@@ -12,7 +12,7 @@ import onnxruntime
 
 from shelfspace.inputs.fields import MANY, Field, Records
 from shelfspace.inputs.pasts import Age, recent
-from shelfspace.inputs.readers import READERS, HasFiles, Reader
+from shelfspace.inputs.readers import READERS, HasFiles, Reader, photo_columns
 from shelfspace.shop.history import History
 
 Floats = npt.NDArray[np.float32]
@@ -50,6 +50,11 @@ class Towers:
             return _padded({name: _part(field, rows) for name, field in fields.items()})
 
         return _run(self._item, asked, len(records.num_events), _at_once(fields))
+
+    @property
+    def photo_columns(self) -> list[str]:
+        """The columns of a listing that are read for photos."""
+        return photo_columns(self.readers["item"].values())
 
     def users(self, queries: History, vectors: Floats) -> Floats:
         """Return user vectors, float32 [B, D], from histories over item vectors [N, D]."""

@@ -61,8 +61,30 @@ def write_listings_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[
     """Write the card of a space that was made from listings alone; see `write_card`."""
     lines = ["# Card of this space", "", "Made from what listings say; there were no events.", ""]
     lines += [f"- {name}: {count:,}" for name, count in counts.items()]
+    lines += _held_out(metrics.get("learnt"))
     lines += _matched(metrics.get("match")) + _classified(metrics.get("classify"))
     path.write_text("\n".join([*lines, ""]), "utf-8")
+
+
+def _held_out(found: Mapping[str, Any] | None) -> list[str]:
+    """Say what towers of listings were worth on listings and photos that they had not seen."""
+    if found is None:
+        return []
+    lines = [
+        "",
+        "## What was learnt",
+        "",
+        f"Trained for {found['epochs']} epochs on nine tenths of the listings, which the figures below chose, "
+        "then again on all of them for as long.",
+        "",
+        "| pairs | on what was held out | value | by chance | cases |",
+        "|---|---|---|---|---|",
+    ]
+    for name, of in found.items():
+        if isinstance(of, Mapping):
+            values = f"{_number(of['value'])} | {_number(of['chance'])} | {of['cases']:,}"
+            lines.append(f"| {name} | {of['of']} | {values} |")
+    return lines
 
 
 def _matched(found: Mapping[str, Any] | None) -> list[str]:

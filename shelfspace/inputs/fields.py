@@ -19,6 +19,9 @@ from shelfspace.shop.catalogue import Catalogue
 
 Flags = npt.NDArray[np.bool_]
 Kind = Literal["bag", "dense", "ordered", "squares"]
+Content = Literal["text", "photo", "other"]
+"""What a field shows of a record."""
+
 Inputs = dict[str, npt.NDArray[Any]]
 """What a graph takes of a field, by the name of its input after the field's own."""
 

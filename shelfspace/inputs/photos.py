@@ -11,7 +11,7 @@ import numpy.typing as npt
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Kind, Records, Squares
+from shelfspace.inputs.fields import Content, Kind, Records, Squares
 from shelfspace.photos.decoding import PhotoError
 from shelfspace.photos.fetching import Fetcher
 from shelfspace.photos.keeping import KeptPhotos
@@ -32,6 +32,7 @@ class PhotoColumn:
         fetch: fetch what is behind an address, once; see `Fetcher`.
     """
 
+    content: ClassVar[Content] = "photo"
     column: str = "image"
     fetch: bool = True
     failed: dict[str, str] = field(init=False, repr=False, default_factory=dict)

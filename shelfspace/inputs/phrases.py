@@ -11,7 +11,7 @@ import numpy.typing as npt
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Kind, Ordered, Records
+from shelfspace.inputs.fields import Content, Kind, Ordered, Records
 from shelfspace.inputs.ragged import indptr_of
 from shelfspace.inputs.tokens import tokens_of
 from shelfspace.linear.features import words_of
@@ -52,6 +52,7 @@ class Phrases:
     max_tokens: int = 32
     synonyms: str | None = None
     kind: ClassVar[Kind] = "ordered"
+    content: ClassVar[Content] = "text"
     known: npt.NDArray[np.bool_] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

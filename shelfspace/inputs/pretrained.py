@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import joined
-from shelfspace.inputs.fields import Dense, Kind, Records
+from shelfspace.inputs.fields import Content, Dense, Kind, Records
 from shelfspace.inputs.photos import PhotoColumn
 from shelfspace.pretrained.bundle import Bundle
 from shelfspace.pretrained.cache import VectorCache
@@ -66,6 +66,7 @@ class TextVectors(Frozen):
     Cost: that of the encoder for every text that was not seen before; see `TextEncoder`.
     """
 
+    content: ClassVar[Content] = "text"
     columns: list[str] = field(default_factory=lambda: ["title"])
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 N rows, K numbers of a ready vector.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.errors import DataError
-from shelfspace.inputs.fields import Bag, Dense, Field, Kind, Records
+from shelfspace.inputs.fields import Bag, Content, Dense, Field, Kind, Records
 from shelfspace.inputs.photos import Photos
 from shelfspace.inputs.phrases import Phrases
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
@@ -156,6 +156,17 @@ class Ready:
         """Take what `state` gave."""
         vars(self).update(state)
         return self
+
+
+def content_of(reader: Reader) -> Content:
+    """Return what a reader reads: `content` of its class, where it has one."""
+    found: Content = getattr(reader, "content", "other")
+    return found
+
+
+def photo_columns(readers: Iterable[Reader]) -> list[str]:
+    """Return the columns of a record that are read for photos, each once."""
+    return sorted({str(getattr(r, "column", "image")) for r in readers if content_of(r) == "photo"})
 
 
 READERS: dict[str, type] = {

@@ -13,7 +13,7 @@ from shelfspace import config
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import joined
-from shelfspace.inputs.fields import Kind, Ordered, Records
+from shelfspace.inputs.fields import Content, Kind, Ordered, Records
 
 TOKENIZER = "tokenizer.json"
 
@@ -38,6 +38,7 @@ class Tokenised:
     columns: list[str] = field(default_factory=lambda: ["title"])
     max_tokens: int = 64
     kind: ClassVar[Kind] = "ordered"
+    content: ClassVar[Content] = "text"
     tokenizer: bytes = field(init=False, repr=False, default=b"")
 
     def __post_init__(self) -> None:

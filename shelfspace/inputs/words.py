@@ -9,7 +9,7 @@ import numpy.typing as npt
 from shelfspace.config import settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.inputs.columns import texts_of
-from shelfspace.inputs.fields import Bag, Kind, Records
+from shelfspace.inputs.fields import Bag, Content, Kind, Records
 from shelfspace.inputs.tokens import Tokens, tokens_of
 
 Places = npt.NDArray[np.int64]
@@ -54,6 +54,7 @@ class Words:
     num_buckets: int = 50_000
     max_tokens: int = 64
     kind: ClassVar[Kind] = "bag"
+    content: ClassVar[Content] = "text"
     frequency: Places = field(init=False, repr=False)
     num_documents: int = field(init=False, default=0)
 

@@ -59,22 +59,33 @@ class Asking:
 
 
 def labels_of(users: pa.Table | None, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.str_]]:
-    """Return the class of each user, int64 [U], -1 where the column is empty, and the classes, text [C].
+    """Return the class of each user and the classes; see `coded`.
 
     Raises:
         ConfigError: there is no such column.
         DataError: it is empty for all, or the same for all, or holds lists.
     """
-    row, text = texts_of(_column(users, name, "label"), name)
+    return coded(_column(users, name, "label"), name, f"[autoencoder] label = {name!r}")
+
+
+def coded(
+    column: pa.ChunkedArray, name: str, said: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.str_]]:
+    """Return the class of each row, int64 [rows], -1 where the column is empty, and the classes, text [C].
+
+    Raises:
+        DataError: it is empty for all, or the same for all, or holds lists; it begins with what was `said`.
+    """
+    row, text = texts_of(column, name)
     texts = np.array([str(value).strip() for value in text.to_pylist()], np.str_)
     row, texts = row[texts != ""], texts[texts != ""]
     if len(np.unique(row)) < len(row):
-        raise DataError(f"[autoencoder] label = {name!r}: users have several values there; a label is one")
+        raise DataError(f"{said}: rows have several values there; a label is one")
     classes, code = np.unique(texts, return_inverse=True)
     if len(classes) < 2:
-        said = f"is {str(classes[0])!r} for every user" if len(classes) else "is empty for every user"
-        raise DataError(f"[autoencoder] label = {name!r}: the column {said}; there is nothing to tell apart")
-    found = np.full(users.num_rows if users is not None else 0, -1, np.int64)
+        only = f"is {str(classes[0])!r} in every row" if len(classes) else "is empty in every row"
+        raise DataError(f"{said}: the column {only}; there is nothing to tell apart")
+    found = np.full(len(column), -1, np.int64)
     found[row] = code
     return found, classes
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from shelfspace.encode.autoencoder import Autoencoded, rows_of
 from shelfspace.encode.heads import Heads, LabelHead, NumberHead
-from shelfspace.encoders.autoencoder import Autoencoder, Rows
+from shelfspace.encoders.autoencoder import Autoencoder
 from shelfspace.errors import JobError
 from shelfspace.learning.autoencoder_settings import AutoencoderPlan
 from shelfspace.learning.foretold import (
@@ -127,7 +127,7 @@ class Targets:
 class Batch:
     """What is read, and what is to be foretold of each row."""
 
-    rows: Rows
+    rows: Any
     target: Tensor
 
 
@@ -164,9 +164,14 @@ class LabelLoss(nn.Module):
         with torch.no_grad():
             self.linear.bias.copy_(torch.from_numpy(np.log(np.maximum(self.shares, 1e-6))))
 
-    def forward(self, model: Autoencoder, batch: Batch) -> Tensor:
+    def latent(self, model: Any, rows: Any) -> Tensor:
+        """Return what it is told from, float [B, latent_dim]."""
+        coded: Tensor = model(rows).latent
+        return coded
+
+    def forward(self, model: Any, batch: Batch) -> Tensor:
         """Return the loss, a tensor without axes."""
-        logits = self.linear(model(batch.rows).latent)
+        logits = self.linear(self.latent(model, batch.rows))
         return functional.cross_entropy(logits.float(), batch.target)
 
     def head(self) -> LabelHead:

@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
+from torch import nn
 
 from shelfspace.config import Table, build, settings_of
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Records
 from shelfspace.learning.factors import begin_from_factors
+from shelfspace.learning.labels import heads_of_items
+from shelfspace.learning.photos import Photos
 from shelfspace.learning.pretexts import pretext_terms
 from shelfspace.learning.settings import Aim, LearningPlan
 from shelfspace.learning.towers import Made, made_of
@@ -25,9 +28,10 @@ from shelfspace.linear.trending import rising
 from shelfspace.model.model import Model
 from shelfspace.objectives.names import OBJECTIVES
 from shelfspace.objectives.negatives import NEGATIVES
+from shelfspace.objectives.uncertainty import Uncertain
 from shelfspace.pairs.mix import Mix
 from shelfspace.pairs.names import PAIR_SOURCES
-from shelfspace.pairs.pairs import Sources
+from shelfspace.pairs.pairs import Seen, Sources
 from shelfspace.pairs.propensity import Propensity
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -38,14 +42,15 @@ from shelfspace.training.heap import give_back_memory, keep_freed_memory
 from shelfspace.training.logs import Log
 
 Value = Callable[[Learnt], float]
+Watch = Callable[[Made], Callable[[Model], float]]
 
 
 @dataclass(frozen=True)
 class About:
     """What a shop tells beside events and items.
 
-    num_named: how many history rows are users;  num_kinds: how many kinds of event there are;  the rest: tables of the
-    contract.
+    num_named: how many history rows are users;  num_kinds: how many kinds of event there are;  photos: further ones of
+    the items;  the rest: tables of the contract.
     """
 
     num_named: int
@@ -53,6 +58,7 @@ class About:
     users: pa.Table | None = None
     relations: pa.Table | None = None
     matches: pa.Table | None = None
+    photos: Photos | None = None
 
 
 @dataclass
@@ -70,6 +76,7 @@ class Learner:
         *,
         epochs: int | None = None,
         value: Value | None = None,
+        watch: Watch | None = None,
         start: Callable[[Made], object] | None = None,
         budget_seconds: float = math.inf,
         file: Path | None = None,
@@ -84,6 +91,7 @@ class Learner:
             catalogue: the items; words and scales are learnt from those known at `history.now`.
             epochs: train so long; else until `value` no longer rises.
             value: what a model is worth on validation.
+            watch: makes of the towers what measures them instead, where no model has to answer for that.
             start: puts earlier weights into the towers before they train.
             budget_seconds: wall clock.
             file: the checkpoint.
@@ -99,14 +107,18 @@ class Learner:
         torch.manual_seed(self.seed)
         events = np.bincount(history.item, minlength=len(catalogue))
         records, known = self._records(history, catalogue, events), catalogue.known_at(history.now)
-        made = made_of(self.plan, records, known, history, num_kinds=self.about.num_kinds)
+        made = made_of(
+            self.plan, records, known, history, num_kinds=self.about.num_kinds, photos=self.about.photos
+        )
         if told is not None:
             told(f"learning from {', '.join(made.readers['item'])}", 0, 1)
         begin_from_factors(made, self.plan, history, seed=self.seed)
         if start is not None:
             start(made)
-        terms = self._terms(history, catalogue)
-        pretexts = pretext_terms(self.plan, made, known)
+        terms = self._terms(history, catalogue, made.seen)
+        made.heads = heads_of_items(self.plan.heads, made, catalogue, known)
+        photos = self.about.photos
+        pretexts = pretext_terms(self.plan, made, photos.known(known) if photos is not None else known)
         taken, trend = _taken(terms, events), rising(history)
         optimisation = self.plan.optimisation
         if epochs is not None:
@@ -119,12 +131,17 @@ class Learner:
                 vectors.numpy(), taken, lambda queries: made.users(model, vectors, queries), trend
             )
 
+        def answered(model: Model) -> float:
+            assert value is not None
+            return value(answering(model))
+
+        asked = answered if value is not None else None
         progress = fit(
             made.model,
-            [*terms, *pretexts],
+            [*terms, *pretexts, *made.heads.values()],
             optimisation,
             seed=self.seed,
-            value=(lambda model: value(answering(model))) if value is not None else None,
+            value=watch(made) if watch is not None else asked,
             budget_seconds=budget_seconds,
             file=file,
             resume=resume,
@@ -149,8 +166,18 @@ class Learner:
             records["user"] = Records.of_users(users, taken)
         return records
 
-    def _terms(self, history: History, catalogue: Catalogue) -> list[Term]:
-        sources = Sources(history, catalogue, self.about.relations, self.about.matches)
+    def _terms(
+        self, history: History, catalogue: Catalogue, seen: Mapping[str, Seen] | None = None
+    ) -> list[Term]:
+        photos = self.about.photos
+        sources = Sources(
+            history,
+            catalogue,
+            self.about.relations,
+            self.about.matches,
+            seen or {},
+            photos.item if photos is not None else np.zeros(0, np.int32),
+        )
         terms = []
         for aim, section in self.plan.objectives:
             mix = self._mix(aim, sources)
@@ -165,7 +192,7 @@ class Learner:
             terms.append(
                 Term(
                     name=str(section["use"]),
-                    objective=build(OBJECTIVES, section, self.plan.shape.embedding_dim, path="objectives"),
+                    objective=self._objective(section),
                     mix=mix,
                     negatives=negatives,
                     weight=aim.weight,
@@ -184,6 +211,10 @@ class Learner:
             names = [str(aim.pairs) for aim, _ in self.plan.objectives]
             raise JobError(f"there is nothing to learn from: no pair in {', '.join(names)}")
         return terms
+
+    def _objective(self, section: Table) -> nn.Module:
+        objective: nn.Module = build(OBJECTIVES, section, self.plan.shape.embedding_dim, path="objectives")
+        return Uncertain(objective) if self.plan.optimisation.uncertainty else objective
 
     def _mix(self, aim: Aim, sources: Sources) -> Mix:
         weights = {aim.pairs: 1.0} if isinstance(aim.pairs, str) else aim.pairs

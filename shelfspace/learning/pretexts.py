@@ -1,4 +1,4 @@
-"""The tasks that photos set by themselves, as terms of a run's loss."""
+"""The tasks that photos set by themselves, as terms of a run's loss. N items, P further photos."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from shelfspace.training.pretexts import PRETEXTS, PretextTerm
 
 
 def pretext_terms(plan: LearningPlan, made: Made, known: npt.NDArray[np.bool_]) -> list[PretextTerm]:
-    """Return a term for each task of the plan, over the photos of the items known, bool [N].
+    """Return a term for each task of the plan, over the photos of the tower's rows that are known, bool [N + P].
 
     Raises:
         ConfigError: no field of photos is trained here, or several are and none is named.
@@ -23,7 +23,8 @@ def pretext_terms(plan: LearningPlan, made: Made, known: npt.NDArray[np.bool_]) 
         encoder = made.model.item.encoder(field)
         assert isinstance(encoder, PhotoModule)
         objective = build(PRETEXTS, section, encoder.num_features, path="objectives")
-        rows = np.flatnonzero(known & made.model.item.held[field].present.numpy())
+        there = made.model.item.held[field].present.numpy()
+        rows = np.flatnonzero(there & known)
         found.append(PretextTerm(objective, field, rows, objective.shown, aim.weight, aim.batch_size))
     return found
 

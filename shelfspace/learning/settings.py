@@ -19,6 +19,8 @@ from shelfspace.objectives.names import OBJECTIVES
 from shelfspace.objectives.negatives import NEGATIVES
 from shelfspace.pairs.hidden_item import HiddenItem
 from shelfspace.pairs.names import PAIR_SOURCES
+from shelfspace.pairs.photos import Photos
+from shelfspace.pairs.text_photo import TextPhoto
 from shelfspace.training.optimisation import Optimisation
 from shelfspace.training.pretexts import PRETEXTS
 
@@ -85,6 +87,23 @@ class Aim:
             raise ConfigError(f"[[objectives]] batch_size = {self.batch_size} must be at least 1")
 
 
+@dataclass(kw_only=True)
+class Label:
+    """`[heads.NAME]`: a class of each item, foretold from the rest of its listing while the towers learn.
+
+    Args:
+        column: of the items; of a path the narrowest step; empty: NAME. Items without a value are left out.
+        weight: in the sum, beside the weight that is learnt.
+    """
+
+    column: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < math.inf:
+            raise ConfigError(f"[heads] weight = {self.weight} must be a number above 0")
+
+
 @dataclass(frozen=True)
 class LearningPlan:
     """What is to be learnt, and how; every section checked."""
@@ -101,6 +120,7 @@ class LearningPlan:
     optimisation: Optimisation = field(default_factory=Optimisation)
     graph: Table | None = None
     pretexts: list[tuple[Aim, Table]] = field(default_factory=list)
+    heads: dict[str, Label] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Mapping[str, Any], optimisation: Optimisation) -> "LearningPlan | None":
@@ -130,6 +150,7 @@ class LearningPlan:
             optimisation=optimisation,
             graph=_graph(table.get("graph", False)),
             pretexts=[(aim, section) for aim, section in aims if section.get("use") in PRETEXTS],
+            heads=_heads(table.get("heads", {})),
         )
         if not plan.encoders:
             raise ConfigError("[encoders] is empty: name what an item is known by, such as [encoders.title]")
@@ -144,6 +165,7 @@ class LearningPlan:
             )
         plan.parts()
         plan.check_histories()
+        plan.check_fields()
         return plan
 
     def parts(self) -> None:
@@ -179,6 +201,19 @@ class LearningPlan:
                     "[user] causal = false; leave stretch at 1, or learn from hidden_item"
                 )
 
+    def check_fields(self) -> None:
+        """Refuse pairs of fields that the item tower does not have, or cannot be asked for."""
+        for name in self.sources():
+            source = build(PAIR_SOURCES, self.pairs.get(name, {"use": name}), path=f"pairs.{name}")
+            if isinstance(source, TextPhoto):
+                for side in ("anchor", "positive"):
+                    asked = dict.fromkeys(getattr(source, side))
+                    refuse_unknown(asked, list(self.encoders), f"pairs.{name}] {side} [encoders")
+            if isinstance(source, TextPhoto | Photos) and self.graph is not None:
+                raise ConfigError(
+                    f"[pairs.{name}] shows single fields of items, where a [graph] mixes whole ones: leave one out"
+                )
+
     def sources(self) -> list[str]:
         """Return the names of the sources of pairs that the objectives draw from."""
         return [
@@ -207,6 +242,7 @@ class LearningPlan:
             "negatives": self.negatives,
             "training": settings_of(self.optimisation),
             "graph": self.graph,
+            "heads": {name: settings_of(label) for name, label in self.heads.items()},
         }
 
 
@@ -222,6 +258,17 @@ def _encoders(sections: Mapping[str, Any], path: str) -> dict[str, Encoder]:
                 f"[{path}] {name!r}: a field's name has no dot and no slash; they part it in files"
             )
         found[name] = build(ENCODERS, {"use": name, **section}, path=f"{path}.{name}")
+    return found
+
+
+def _heads(sections: Mapping[str, Any]) -> dict[str, Label]:
+    found = {}
+    for name, section in sections.items():
+        if section is False:
+            continue
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"heads.{name} = {section!r}: write a section, or false to leave it out")
+        found[name] = Label(**checked(Label, section, f"heads.{name}"))
     return found
 
 

@@ -1,7 +1,11 @@
-"""Two towers built from settings for the fields that a shop has. N items, B queries, D embedding_dim."""
+"""Two towers built from settings for the fields that a shop has.
+
+N items, P further photos of them, B queries, D embedding_dim.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +23,14 @@ from shelfspace.encoders.propagation import Propagation
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Field, Records
 from shelfspace.inputs.pasts import recent
-from shelfspace.inputs.readers import Reader
+from shelfspace.inputs.readers import Reader, content_of, photo_columns
+from shelfspace.learning.photos import Photos
 from shelfspace.learning.settings import LearningPlan, Pasts
 from shelfspace.model.export import export
 from shelfspace.model.model import Model, Past, UserTower
 from shelfspace.model.tower import Tower
 from shelfspace.pairs.events import event_weights
+from shelfspace.pairs.pairs import Seen
 from shelfspace.shop.history import History
 
 BLOCK = 4096
@@ -32,12 +38,18 @@ BLOCK = 4096
 
 @dataclass
 class Made:
-    """The model with the readers of its fields, by side (`item`, `user`) and name."""
+    """The model with the readers of its fields, by side (`item`, `user`) and name.
+
+    seen: the fields of the item tower, with the rows [N + P] that have them;  heads: what else is foretold of items,
+    by name.
+    """
 
     model: Model
     readers: dict[str, dict[str, Reader]]
     profiles: dict[str, Field]
     pasts: Pasts
+    seen: dict[str, Seen]
+    heads: dict[str, Any] = field(default_factory=dict)
 
     def users(self, model: Model, vectors: Tensor, queries: History) -> npt.NDArray[np.float32]:
         """Return user vectors, float32 [B, D], as the exported tower gives them, over item vectors [N, D]."""
@@ -77,16 +89,17 @@ def made_of(
     past: History | None = None,
     *,
     num_kinds: int = 1,
+    photos: Photos | None = None,
 ) -> Made:
     """Build the towers; a field that no item has is left out, and the graph where the plan or the past has none.
 
-    Events are of `num_kinds` kinds.
+    Events are of `num_kinds` kinds. Further photos are rows of the item tower after those of the items.
 
     Raises:
         JobError: no field is left.
     """
     dim = plan.shape.embedding_dim
-    item, item_readers, _ = _tower(plan, plan.encoders, records["item"], known)
+    item, item_readers, fields = _tower(plan, plan.encoders, records["item"], known, photos)
     profile, user_readers, profiles = None, dict[str, Reader](), dict[str, Field]()
     if "user" in records:
         everyone = np.ones(len(records["user"].num_events), bool)
@@ -96,7 +109,8 @@ def made_of(
     if plan.graph is not None and past is not None:
         graph = Propagation(_taken(past), **plan.graph)
     model = Model(item, UserTower(history, profile, dim), unit=plan.shape.unit, graph=graph)
-    return Made(model, {"item": item_readers, "user": user_readers}, profiles, plan.pasts)
+    seen = {name: Seen(of.present, content_of(item_readers[name])) for name, of in fields.items()}
+    return Made(model, {"item": item_readers, "user": user_readers}, profiles, plan.pasts, seen)
 
 
 def _taken(past: History) -> sparse.csr_array:
@@ -105,9 +119,16 @@ def _taken(past: History) -> sparse.csr_array:
 
 
 def _tower(
-    plan: LearningPlan, encoders: Mapping[str, Encoder], records: Records, known: npt.NDArray[np.bool_]
+    plan: LearningPlan,
+    encoders: Mapping[str, Encoder],
+    records: Records,
+    known: npt.NDArray[np.bool_],
+    photos: Photos | None = None,
 ) -> tuple[Tower, dict[str, Reader], dict[str, Field]]:
     readers = {name: encoder.reader().learn(records, known) for name, encoder in encoders.items()}
+    num_rows = len(records)
+    if photos is not None and len(photos):
+        records = photos.after(records, photo_columns(readers.values()))
     fields = {name: reader.read(records) for name, reader in readers.items()}
     used = {name: encoder for name, encoder in encoders.items() if fields[name].present.any()}
     if not used:
@@ -115,5 +136,5 @@ def _tower(
     dim = plan.shape.embedding_dim
     fusion = build(FUSIONS, plan.fusion, len(used), dim, path="fusion")
     tower = Tower(used, {name: readers[name] for name in used}, fusion, dim)
-    tower.hold({name: fields[name] for name in used})
+    tower.hold({name: fields[name] for name in used}, num_rows)
     return tower, {n: readers[n] for n in used}, {n: fields[n] for n in used}

@@ -17,6 +17,7 @@ from shelfspace.evaluation.search import Search, Settings, Trial
 from shelfspace.evaluation.weighing import learnable, mean_value
 from shelfspace.learning.afterwards import one_after_another, put
 from shelfspace.learning.learner import About, Learner
+from shelfspace.learning.photos import Photos
 from shelfspace.learning.settings import LearningPlan
 from shelfspace.learning.start import Start
 from shelfspace.learning.towers import Made
@@ -149,6 +150,7 @@ def trained_model(
         users=profiles(shop),
         relations=shop.tables.get("relations"),
         matches=shop.tables.get("matches"),
+        photos=Photos.of(shop.tables.get("photos"), shop.catalogue.ids),
     )
     if start is not None and start.items is not None:
         slow = settings_of(plan.optimisation) | {"learning_rate": GENTLE * plan.optimisation.learning_rate}

@@ -3,6 +3,7 @@
 B users, T history length, R rows of L slots where histories are packed, N items, D embedding_dim.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,13 +120,14 @@ class Model(nn.Module):
         super().__init__()
         self.item, self.user, self.unit, self.graph = item, user, unit, graph
 
-    def items(self, rows: Tensor) -> Tensor:
+    def items(self, rows: Tensor, shown: Collection[str] | None = None) -> Tensor:
         """Return item vectors, float [b, D], for rows int64 [b]; in training each call is another view of them.
 
-        With a graph the whole catalogue is encoded and propagated, whatever is asked for.
+        They are seen by the fields named, else by all. With a graph the whole catalogue is encoded and propagated,
+        whatever is asked for, and seen by all its fields.
         """
         if self.graph is None:
-            return self.scaled(self.item(rows))
+            return self.scaled(self.item(rows, shown))
         return self.scaled(self.graph(self.item(self._every()))[rows])
 
     def users(self, past: Past | Packed, vectors: Tensor, place: Tensor) -> Tensor:
@@ -149,4 +151,4 @@ class Model(nn.Module):
         return vectors
 
     def _every(self) -> Tensor:
-        return torch.arange(len(self.item.present))
+        return torch.arange(self.item.num_rows)

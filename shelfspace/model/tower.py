@@ -3,7 +3,7 @@
 N rows, B rows asked, F fields, L features of a row, D embedding_dim.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -46,20 +46,30 @@ class Tower(nn.Module):
         self.dropout = torch.tensor([float(encoder.dropout) for encoder in encoders.values()])
         self.held: dict[str, Held] = {}
         self.present = torch.zeros((0, len(encoders)), dtype=torch.bool)
+        self.num_rows = 0
 
-    def hold(self, fields: Mapping[str, Field]) -> None:
-        """Keep the fields of all N rows at hand."""
+    def hold(self, fields: Mapping[str, Field], num_rows: int | None = None) -> None:
+        """Keep the fields of all N rows at hand.
+
+        Rows beyond `num_rows` are further photos: learnt from by their number, and not among all of them.
+        """
         self.held = {name: Held(fields[name]) for name in self.names}
         columns = [self.held[name].present for name in self.names]
         self.present = torch.stack(columns, dim=1) if columns else torch.zeros((0, 0), dtype=torch.bool)
+        self.num_rows = len(self.present) if num_rows is None else num_rows
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return float [B, D] for rows int64 [B]; 0 for a row of which nothing is known."""
+    def forward(self, rows: Tensor, shown: Collection[str] | None = None) -> Tensor:
+        """Return float [B, D] for rows int64 [B], by the fields named, else by all; 0 where nothing is known."""
         present = self.present[rows]
+        if shown is not None:
+            present = present & torch.tensor([name in shown for name in self.names])
         if self.training and bool((self.dropout > 0).any()):
             present = self._hidden(present)
-        encoded = [self.held[n].encode(self.encoder(n), rows) for n in self.names]
-        fused: Tensor = self.fusion(torch.stack(encoded, dim=1), present)
+        asked = [name for name in self.names if shown is None or name in shown]
+        encoded = {name: self.held[name].encode(self.encoder(name), rows) for name in asked}
+        nothing = torch.zeros_like(encoded[asked[0]])
+        parts = [encoded.get(name, nothing) for name in self.names]
+        fused: Tensor = self.fusion(torch.stack(parts, dim=1), present)
         return fused
 
     def padded(self, present: Tensor, parts: Sequence[Tensor]) -> Tensor:

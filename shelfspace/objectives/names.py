@@ -10,6 +10,7 @@ from shelfspace.objectives.infonce import InfoNCE
 from shelfspace.objectives.moco import MoCo
 from shelfspace.objectives.pairwise import PairwiseLogistic
 from shelfspace.objectives.reconstruction import MaskedReconstruction
+from shelfspace.objectives.siglip import SigLIP
 from shelfspace.objectives.softmax import FullSoftmax
 from shelfspace.objectives.supcon import SupervisedContrastive
 from shelfspace.objectives.triplet import Triplet
@@ -21,6 +22,7 @@ OBJECTIVES: dict[str, type] = {
     "pairwise_logistic": PairwiseLogistic,
     "bpr": BPR,
     "bce": BinaryCrossEntropy,
+    "sigmoid": SigLIP,
     "triplet": Triplet,
     "supervised_contrastive": SupervisedContrastive,
     "alignment_uniformity": AlignmentUniformity,

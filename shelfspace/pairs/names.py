@@ -8,9 +8,11 @@ from shelfspace.pairs.hidden_item import HiddenItem
 from shelfspace.pairs.matches import Matches
 from shelfspace.pairs.next_basket import NextBasket
 from shelfspace.pairs.next_item import NextItem
+from shelfspace.pairs.photos import Photos
 from shelfspace.pairs.relations import Relations
 from shelfspace.pairs.same_target import SameTarget
 from shelfspace.pairs.session import Session
+from shelfspace.pairs.text_photo import TextPhoto
 from shelfspace.pairs.two_histories import TwoHistories
 from shelfspace.pairs.two_views import TwoViews
 from shelfspace.pairs.user_item import UserItem
@@ -32,4 +34,9 @@ PAIR_SOURCES: dict[str, type] = {
     "two_histories": TwoHistories,
     "same_target": SameTarget,
     "hidden_item": HiddenItem,
+    "text_photo": TextPhoto,
+    "photos": Photos,
 }
+
+WITHOUT_EVENTS = ("category", "attribute", "relations", "matches", "two_views", "text_photo", "photos")
+"""Those that a shop without events can learn from."""

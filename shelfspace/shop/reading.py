@@ -161,9 +161,18 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
         history=numbered.history,
         kinds=numbered.kinds,
         check=check_of(found),
-        tables={name: t.table for name, t in tables.others.items()},
+        tables={name: _usable(t) for name, t in tables.others.items()},
         held_out=numbered.held_out,
     )
+
+
+def _usable(other: OtherTable) -> pa.Table:
+    """Return the rows of a table; paths of photos no longer depend on where they start."""
+    if "image" not in other.table.column_names:
+        return other.table
+    images = placed(other.table["image"].to_pylist(), other.source.folder)
+    at = other.table.column_names.index("image")
+    return other.table.set_column(at, "image", pa.array(images, pa.string()))
 
 
 def _tables(bench: Workbench, plan: _Plan) -> _Tables:

@@ -66,7 +66,7 @@ def recommend(
         >>> space.recommend(history=["sku-1", "sku-9"], where="price<20")  # doctest: +SKIP
     """
     checked_k(k)
-    if not space.blend.retrievers:
+    if not space.blend.used:
         raise InputError("this space was made from listings alone: there are no events to recommend by")
     users = [user] if isinstance(user, str) else list(user or [])
     if history is not None and len(users) > 1:

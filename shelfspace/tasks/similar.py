@@ -1,4 +1,8 @@
-"""Which products are like this one, or like what a phrase says."""
+"""Which products are like this one, or like what a phrase says or a photo shows."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -6,10 +10,12 @@ import pyarrow as pa
 from scipy import sparse
 
 from shelfspace.encode.learnt import Learnt
+from shelfspace.encode.towers import Towers
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.inputs.fields import Records
 from shelfspace.linear.vectors import unit_rows
+from shelfspace.photos.decoding import PhotoError, decoded
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.results import Hit, Hits, Why
@@ -26,17 +32,19 @@ def similar(
     item: str | list[str] | None = None,
     *,
     phrase: str | None = None,
+    photo: str | Path | None = None,
     k: int = 10,
     where: str | None = None,
     why: bool = False,
 ) -> Hits:
-    """Return the items nearest to an item in the space, by cosine; or to a phrase; or to an item as a phrase alters it.
+    """Return the items nearest to an item in the space, by cosine; or to a phrase or a photo; or to all that is given.
 
     Args:
         space: an open space.
         item: an item's id; a list is a batch.
         phrase: words as a title may have them, in any language: what would be such a listing; with an item, both
             count alike.
+        photo: a file: what would be a listing of this photo; with a phrase, of both, as the space joins them.
         k: how many answers, 1 to 10,000.
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
         why: add what each score is made of: what shoppers do (`behaviour`) and what the listing says (`content`).
@@ -44,26 +52,28 @@ def similar(
     Raises:
         UnknownIdError: the item is not in the catalogue.
         FilterError: `where` cannot be read.
-        InputError: k is out of range, there is neither an item nor a phrase, the phrase is too long, or the space does
-            not read listings.
+        InputError: k is out of range, nothing is given to be like, the phrase is too long, the photo cannot be read, or
+            the space does not read listings, or not their photos.
 
     Example:
         >>> space.similar("sku-42", k=5, where="available")  # doctest: +SKIP
         >>> space.similar(phrase="red wool scarf")  # doctest: +SKIP
+        >>> space.similar(phrase="in blue", photo="scarf.jpg")  # doctest: +SKIP
     """
     checked_k(k)
     items = [item] if isinstance(item, str) else list(item or [])
-    if not items and not (phrase or "").strip():
-        raise InputError("name an item, or give a phrase")
+    said = _Said((phrase or "").strip(), Path(photo) if photo is not None else None)
+    if not items and not said:
+        raise InputError("name an item, or give a phrase or a photo")
     rows = np.asarray([space.catalogue.ids.row(text) for text in items], dtype=np.int32)
     allowed = where_mask(where, space.catalogue)
     queries, subjects, notes = np.asarray(space.vectors[rows], dtype=np.float32), items, []
-    if phrase is not None and phrase.strip():
-        said = _of_phrase(space, phrase)
-        if not said.any():
-            notes.append(f"no word of {phrase[:60]!r} is known to the space")
-        queries = unit_rows(queries + said) if items else said
-        subjects = items or [phrase[:60]]
+    if said:
+        listed = _listed(space, said)
+        if not listed.any():
+            notes.append(f"no word of {said.subject!r} is known to the space")
+        queries = unit_rows(queries + listed) if items else listed
+        subjects = items or [said.subject]
     itself = sparse.csr_array(
         (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
     )
@@ -89,21 +99,69 @@ def checked_k(k: int) -> None:
         raise InputError(f"k = {k} is out of range; give 1 to {MAX_K:,}")
 
 
-def _of_phrase(space: Holding, phrase: str) -> Floats:
-    """Return where a listing of this title would lie, float32 [1, D]."""
-    if len(phrase) > MAX_PHRASE:
-        raise InputError(f"a phrase of {len(phrase):,} characters is too long; the limit is {MAX_PHRASE:,}")
-    listing = Catalogue(
-        Ids(["phrase"], "item"), pa.table({"title": [phrase]}), np.zeros(1), np.zeros(1, np.int32)
-    )
-    for part in space.blend.retrievers.values():
-        if isinstance(part, Learnt) and part.towers is not None and "learnt" in space.blocks:
-            return unit_rows(part.towers.items(Records.of_catalogue(listing, np.zeros(1))))
+@dataclass(frozen=True)
+class _Said:
+    """What is told of a listing that is not there; false where nothing is."""
+
+    phrase: str
+    photo: Path | None
+
+    def __bool__(self) -> bool:
+        return bool(self.phrase) or self.photo is not None
+
+    @property
+    def subject(self) -> str:
+        """What the answer calls it."""
+        shown = [self.phrase[:60]] if self.phrase else []
+        return " + ".join(shown + ([self.photo.name] if self.photo is not None else []))
+
+    def listing(self, photo_columns: Collection[str]) -> Catalogue:
+        """Return the listing, its photo in the columns that are read for one."""
+        table = pa.table({"title": pa.array([self.phrase or None], pa.string())})
+        if self.photo is not None:
+            for name in photo_columns:
+                table = table.append_column(name, pa.array([str(self.photo.absolute())]))
+        return Catalogue(Ids(["said"], "item"), table, np.zeros(1), np.zeros(1, np.int32))
+
+
+def _listed(space: Holding, said: _Said) -> Floats:
+    """Return where such a listing would lie, float32 [1, D]."""
+    if len(said.phrase) > MAX_PHRASE:
+        raise InputError(
+            f"a phrase of {len(said.phrase):,} characters is too long; the limit is {MAX_PHRASE:,}"
+        )
+    towers = _towers(space)
+    photo_columns = towers.photo_columns if towers is not None else ()
+    if said.photo is not None:
+        _check_photo(said.photo, photo_columns)
+    listing = said.listing(photo_columns)
+    if towers is not None:
+        return unit_rows(towers.items(Records.of_catalogue(listing, np.zeros(1))))
     if space.listed is None:
         raise InputError(
             "this space was made without listings to read, or by an older version: train it again with titles"
         )
     return space.listed.vectors(listing)
+
+
+def _towers(space: Holding) -> Towers | None:
+    """Return the towers that made the space's vectors, where it was towers."""
+    learnt = [part for part in space.blend.retrievers.values() if isinstance(part, Learnt)]
+    return next(
+        (part.towers for part in learnt if part.towers is not None and "learnt" in space.blocks), None
+    )
+
+
+def _check_photo(photo: Path, photo_columns: Collection[str]) -> None:
+    if not photo_columns:
+        raise InputError(
+            "this space reads no photos: give the items a column `image`, and train with the recipe `catalogue`, or "
+            'with a section [encoders.photo] use = "image"'
+        )
+    try:
+        decoded(photo, 8)
+    except PhotoError as problem:
+        raise InputError(f"photo {str(photo)!r}: {problem}") from None
 
 
 def _parts(space: Holding, query: Floats, right: int) -> tuple[Why, ...]:

@@ -17,7 +17,7 @@ from shelfspace.model.model import Packed, Past
 from shelfspace.objectives.negatives import Negatives
 from shelfspace.pairs.drawing import Deck
 from shelfspace.pairs.mix import Mix
-from shelfspace.pairs.pairs import Pairs
+from shelfspace.pairs.pairs import Pairs, Shown
 from shelfspace.pairs.positives import Marker
 from shelfspace.pairs.propensity import Propensity
 from shelfspace.shop.history import History
@@ -34,7 +34,8 @@ class Batch:
     positive: int64 [B], the candidate of each pair;  also: bool [B, M];  log_q: float [M];  weight: float [B];
     value: float [B] or None;  anchor: int64 [B], places in `rows`, where anchors are items;
     past and place [B, T], or [rows, L] where packed: the anchors' histories, where they are users;  other and
-    other_place: the histories that are the candidates, in place of items;  views: anchors are encoded once more.
+    other_place: the histories that are the candidates, in place of items;  views: anchors are encoded once more;
+    shown: the fields by which anchors and candidates are seen, where not by all.
     """
 
     rows: Tensor
@@ -51,6 +52,7 @@ class Batch:
     views: bool
     other: Past | Packed | None = None
     other_place: Tensor | None = None
+    shown: Shown | None = None
 
 
 @dataclass
@@ -120,6 +122,7 @@ class Term:
             past=past,
             place=place,
             views=pairs.kind == "view",
+            shown=getattr(self.mix.sources[source], "shown", None),
         )
 
     def _of_histories(self, source: str, pairs: Pairs, rng: np.random.Generator) -> Batch:

@@ -100,7 +100,8 @@ def fit(
         return before + time.monotonic() - begun
 
     begun, before, last = time.monotonic(), progress.seconds, time.monotonic()
-    epoch_steps = max(1, math.ceil(len(terms[0]) / (optimisation.batch_size * optimisation.accumulate)))
+    epoch_steps = math.ceil(len(terms[0]) / (optimisation.batch_size * optimisation.accumulate))
+    epoch_steps = max(epoch_steps, optimisation.min_epoch_steps)
     epoch_steps = min(epoch_steps, optimisation.epoch_steps or epoch_steps)
     steps = planned = optimisation.epochs * epoch_steps
     gradients = gradients or (Cached(optimisation.chunk_size) if optimisation.chunk_size else Plain())

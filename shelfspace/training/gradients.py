@@ -33,7 +33,7 @@ class Plain:
 
     def add(self, model: Model, batch: Batch, loss: Loss, target: Model | None, scale: float) -> Tensor:
         """Return the loss, detached."""
-        vectors = model.items(batch.rows)
+        vectors = _encoded(model, batch, batch.rows)
         value = loss(contrast_of(model, batch, vectors, _anchors(model, batch, vectors), target))
         (scale * value).backward()  # type: ignore[no-untyped-call]
         return value.detach()
@@ -54,7 +54,7 @@ class Perturbed:
 
     def add(self, model: Model, batch: Batch, loss: Loss, target: Model | None, scale: float) -> Tensor:
         """Return the loss of vectors that were not moved, detached."""
-        vectors = model.items(batch.rows)
+        vectors = _encoded(model, batch, batch.rows)
         value = loss(contrast_of(model, batch, vectors, _anchors(model, batch, vectors), target))
         (gradient,) = torch.autograd.grad(value, vectors, retain_graph=True)
         moved = model.scaled(vectors + self.size * functional.normalize(gradient, dim=-1))
@@ -84,7 +84,7 @@ class Cached:
             parts, states = [], []
             for chunk in chunks:
                 states.append(torch.get_rng_state())
-                parts.append(model.items(chunk))
+                parts.append(_encoded(model, batch, chunk))
         vectors = torch.cat(parts).requires_grad_()
         with torch.no_grad():
             anchor_state = torch.get_rng_state()
@@ -102,7 +102,7 @@ class Cached:
             for n, (chunk, state) in enumerate(zip(chunks, states, strict=True)):
                 torch.set_rng_state(state)
                 gradient = vectors.grad[n * size : (n + 1) * size]
-                model.items(chunk).backward(gradient)  # type: ignore[no-untyped-call]
+                _encoded(model, batch, chunk).backward(gradient)  # type: ignore[no-untyped-call]
         torch.set_rng_state(after)
         return value.detach()
 
@@ -114,7 +114,7 @@ def contrast_of(
     target_items, target_anchors = None, None
     if target is not None:
         with torch.no_grad(), seen(target):
-            rows = target.items(batch.rows)
+            rows = _encoded(target, batch, batch.rows)
             target_items, target_anchors = _candidates(target, batch, rows), _anchors(target, batch, rows)
     return Contrast(
         anchor=anchors,
@@ -131,12 +131,19 @@ def contrast_of(
     )
 
 
+def _encoded(model: Model, batch: Batch, rows: Tensor) -> Tensor:
+    """Return float [b, D], items as candidates are seen."""
+    return model.items(rows, batch.shown[1] if batch.shown is not None else None)
+
+
 def _anchors(model: Model, batch: Batch, vectors: Tensor) -> Tensor:
     """Return float [B, D]; items that are anchors of another view are encoded once more, with drop-out of their own."""
     if batch.past is not None and batch.place is not None:
         return model.users(batch.past, vectors, batch.place)
     assert batch.anchor is not None
-    return model.items(batch.rows[batch.anchor]) if batch.views else vectors[batch.anchor]
+    if not batch.views:
+        return vectors[batch.anchor]
+    return model.items(batch.rows[batch.anchor], batch.shown[0] if batch.shown is not None else None)
 
 
 def _candidates(model: Model, batch: Batch, vectors: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ class Optimisation:
     Args:
         epochs: at most so many; validation may stop earlier.
         epoch_steps: an epoch is at most so many steps; 0: all pairs once.
+        min_epoch_steps: and at least so many, where there are few pairs.
         patience: stop after so many measurements without a better one; 0: never.
         batch_size: pairs of a step, for each objective.
         learning_rate: of AdamW, after the warm-up.
@@ -27,11 +28,13 @@ class Optimisation:
         precision: `bfloat16` multiplies matrices in it.
         accumulate: so many batches make one step; the pool of negatives stays that of one batch.
         chunk_size: rows encoded at once under GradCache, so that a batch may be larger than memory allows; 0: all.
+        uncertainty: what each objective counts for, beside its weight, is learnt; see `Uncertain`.
         checkpoint_seconds: at most so much is lost when the job is killed.
     """
 
     epochs: int = 20
     epoch_steps: int = 0
+    min_epoch_steps: int = 1
     patience: int = 3
     batch_size: int = 1024
     learning_rate: float = 0.003
@@ -43,10 +46,11 @@ class Optimisation:
     precision: Literal["float32", "bfloat16"] = "float32"
     accumulate: int = 1
     chunk_size: int = 0
+    uncertainty: bool = False
     checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate"):
+        for name in ("epochs", "min_epoch_steps", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"[training] {name} = {getattr(self, name)} must be at least 1")
         for name in (

@@ -83,7 +83,8 @@ def test_everyone_at_once(small_run: Path, tmp_path: Path, name: str):
     ("arguments", "code", "word"),
     [
         (["similar", "RUN", "sku-0001"], 2, "did you mean 'sku-001'"),
-        (["similar", "RUN"], 2, "name an item, or give a phrase"),
+        (["similar", "RUN"], 2, "name an item, or give a phrase or a photo"),
+        (["similar", "RUN", "--photo", "a.jpg"], 2, "this space reads no photos"),
         (["similar", "RUN", "sku-001", "--k", "0"], 2, "k = 0 is out of range"),
         (["similar", "RUN", "sku-001", "--where", "price<"], 2, "cannot read the filter"),
         (["recommend", "RUN", "--all"], 2, "give --to FILE.parquet"),

@@ -9,7 +9,7 @@ import pytest
 
 from shelfspace.config import Choice, build, search_space, settings_of
 from shelfspace.errors import ConfigError, JobError
-from shelfspace.pairs.pairs import Pairs, Sources
+from shelfspace.pairs.pairs import Pairs, Seen, Sources
 from shelfspace.pairs.source import PairSource
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -93,6 +93,22 @@ MATCHES = [
 ]
 
 
+PHOTOS = np.array([0, 0, 0, 3, 5, LATE, -1, 7], np.int32)
+"""What further photos show; the last of them cannot be read, and the one before is held back."""
+
+
+def fields() -> dict[str, Seen]:
+    """Which rows have a title, a description, a photo and a brand: of items, then of further photos."""
+    nothing, photo = np.zeros(len(PHOTOS), bool), np.arange(len(PHOTOS)) < len(PHOTOS) - 1
+    items = np.arange(NUM_ITEMS)
+    return {
+        "title": Seen(np.append(items % 3 > 0, nothing), "text"),
+        "description": Seen(np.append(items % 4 == 0, nothing), "text"),
+        "photo": Seen(np.append(items != 4, photo), "photo"),
+        "brand": Seen(np.append(items < 6, nothing)),
+    }
+
+
 def sources(**changes: Any) -> Sources:
     """The small shop of these tests, with or without changes of its history."""
     head, relation, tail = zip(*[(h, r, str(t) if t else None) for h, r, t in RELATIONS], strict=True)
@@ -102,6 +118,8 @@ def sources(**changes: Any) -> Sources:
         catalogue(),
         pa.table({"head": head, "relation": relation, "tail": pa.array(tail).cast(pa.large_string())}),
         pa.table({"left_id": left, "right_id": right, "label": label}),
+        fields(),
+        PHOTOS,
     )
 
 

@@ -164,7 +164,7 @@ class Loop:
         given = records() if some.plan.profile else {"item": records()["item"]}
         self.made = made_of(some.plan, given, np.ones(NUM_ITEMS, bool), history())
         self.model = self.made.model
-        self.terms = some._terms(history(), catalogue())
+        self.terms = some._terms(history(), catalogue(), self.made.seen)
         self.optimisation, self.seed = some.plan.optimisation, seed
         self.settings = some.plan.to_json()
 

@@ -36,9 +36,9 @@ def test_numbers_may_be_written_as_text():
 @pytest.mark.parametrize(
     ("column", "error", "said"),
     [
-        (["Ulm"] * 3, DataError, "is 'Ulm' for every user"),
-        (pa.array([None] * 3, pa.string()), DataError, "is empty for every user"),
-        ([" ", "", None], DataError, "is empty for every user"),
+        (["Ulm"] * 3, DataError, "is 'Ulm' in every row"),
+        (pa.array([None] * 3, pa.string()), DataError, "is empty in every row"),
+        ([" ", "", None], DataError, "is empty in every row"),
         (pa.array([["a", "b"], ["c"], []], pa.list_(pa.string())), DataError, "several values"),
     ],
 )

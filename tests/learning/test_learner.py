@@ -59,10 +59,14 @@ def test_every_objective_learns(name):
 
 
 BOTH_WAYS = {"user": {"use": "transformer", "causal": False, "length": 8}}
-OF_SOURCES = {"attribute": {"pairs": {"attribute": {"column": "brand"}}}, "hidden_item": BOTH_WAYS}
+OF_SOURCES = {
+    "attribute": {"pairs": {"attribute": {"column": "brand"}}},
+    "hidden_item": BOTH_WAYS,
+    "text_photo": {"pairs": {"text_photo": {"positive": ["category", "brand"]}}},
+}
 
 
-@pytest.mark.parametrize("pairs", sorted({*PAIR_SOURCES} - {"relations", "matches"}))
+@pytest.mark.parametrize("pairs", sorted({*PAIR_SOURCES} - {"relations", "matches", "photos"}))
 def test_every_source_of_pairs_teaches(pairs):
     sections = OF_SOURCES.get(pairs, {})
     learnt = learn(objectives=[{"use": "infonce", "pairs": pairs}], loop={"epoch_steps": 3}, **sections)

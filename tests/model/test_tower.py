@@ -145,3 +145,22 @@ def test_held_fields_are_encoded_as_a_loop_over_features_would(name):
             table, zero = encoder.table.weight, torch.zeros(model.item.embedding_dim)
             expected = sum((table[int(field.index[e])] * float(field.weight[e]) for e in entries), zero)
         torch.testing.assert_close(vector, expected)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_row_seen_by_some_fields_is_as_one_that_has_no_others(fusion):
+    built, _ = tower(fusion=fusion)
+    built.eval()
+    seen = built(ROWS, ["import", "price"])
+    assert not torch.allclose(seen, built(ROWS))
+    built.present[:, [built.names.index(name) for name in ("ids", "class")]] = False
+    torch.testing.assert_close(seen, built(ROWS))
+
+
+def test_fields_that_are_not_shown_get_no_gradient_and_drop_out_hides_among_the_others():
+    built, _ = tower()
+    built.train()(ROWS.repeat(20), frozenset(["ids", "class"])).square().sum().backward()
+    assert built.encoder("ids").table.weight.grad.any()
+    assert built.encoder("import").table.weight.grad is None
+    first, second = (built(ROWS, frozenset(["import"])) for _ in range(2))
+    torch.testing.assert_close(first, second)  # the one that is shown is never hidden

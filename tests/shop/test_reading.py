@@ -278,6 +278,18 @@ def test_a_split_by_the_publisher_has_the_same_rows(tmp_path):
         read_shop(settings | {"evaluation": {"protocol": "split"}})
 
 
+def test_further_photos_no_longer_depend_on_where_their_table_is(tmp_path):
+    (tmp_path / "items.csv").write_text("id,title\na,x\nb,y\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "photos.csv").write_text("item_id,image\na,1.jpg\nb,http://x/2.jpg\n")
+    sections = {
+        "items": {"path": str(tmp_path / "items.csv")},
+        "photos": {"path": str(tmp_path / "more/photos.csv")},
+    }
+    found = read_shop(sections).tables["photos"]["image"].to_pylist()
+    assert found == [str(tmp_path / "more" / "1.jpg"), "http://x/2.jpg"]
+
+
 def test_photos_are_looked_for(tmp_path):
     (tmp_path / "good.jpg").write_bytes(b"\xff\xd8\xff\xe0 and so on")
     (tmp_path / "bad.jpg").write_text("<html>not found</html>")

@@ -108,9 +108,9 @@ def test_phrases_that_say_nothing(shop: ss.Space):
     answer = shop.similar(phrase="qqqq zzzz", k=3)
     assert len(answer) == 0
     assert any("no word of 'qqqq zzzz'" in note for note in answer.notes)
-    with pytest.raises(InputError, match="name an item, or give a phrase"):
+    with pytest.raises(InputError, match="name an item, or give a phrase or a photo"):
         shop.similar()
-    with pytest.raises(InputError, match="name an item, or give a phrase"):
+    with pytest.raises(InputError, match="name an item, or give a phrase or a photo"):
         shop.similar(phrase="  ")
     with pytest.raises(InputError, match="too long"):
         shop.similar(phrase="x" * 10_001)

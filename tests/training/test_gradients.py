@@ -16,25 +16,34 @@ SETTINGS = {
     "values": {"use": "cosine_regression", "pairs": "cooccurrence"},
     "whole catalogue": {"use": "softmax", "pairs": "next_item", "chunk_size": 9},
     "views": {"use": "vicreg", "pairs": "two_views"},
+    "sides": {
+        "use": "infonce",
+        "pairs": "text_photo",
+        "symmetric": True,
+    },
     "views against a slower copy": {"use": "byol", "pairs": "two_views"},
     "anchors alone, by a queue": {"use": "moco", "pairs": "two_views", "queue_size": 50},
     "anchors alone": {"use": "masked_reconstruction", "pairs": "two_views"},
 }
+
+SIDES = {"text_photo": {"anchor": ["title", "brand"], "positive": ["category", "price"]}}
 
 
 def towers(objective, *, dropout=0.0, **sections):
     """Model, term, slower copy and a batch, all in float64."""
     encoders = {n: {**s, "dropout": dropout} for n, s in TABLE["encoders"].items()}
     profile = {n: {**s, "dropout": dropout} for n, s in TABLE["profile"].items()}
+    sections.setdefault("pairs", SIDES)
     some = learner(objectives=[objective], encoders=encoders, profile=profile, **sections)
     torch.manual_seed(4)
-    model = made_of(some.plan, records(), np.ones(NUM_ITEMS, bool)).model.double().train()
+    made = made_of(some.plan, records(), np.ones(NUM_ITEMS, bool))
+    model = made.model.double().train()
     for tower in (model.item, model.user.profile):
         for held in tower.held.values():
             for name in ("values", "weight"):
                 if hasattr(held, name):
                     setattr(held, name, getattr(held, name).double())
-    term = some._terms(history(), catalogue())[0]
+    term = some._terms(history(), catalogue(), made.seen)[0]
     term.objective = term.objective.double()
     target = copy.deepcopy(model).eval()
     with torch.no_grad():
@@ -84,7 +93,7 @@ def test_chunks_give_the_gradients_of_the_whole_batch(kind, chunk_size):
     assert any(g is not None and g.any() for g in expected.values())
 
 
-@pytest.mark.parametrize("kind", ["users", "items", "views", "anchors alone"])
+@pytest.mark.parametrize("kind", ["users", "items", "views", "sides", "anchors alone"])
 def test_a_chunk_as_large_as_the_batch_hides_what_the_whole_batch_hides(kind):
     """Then the draws of drop-out come in one order; the second pass must hide what the first hid."""
     model, term, target, drawn = towers(SETTINGS[kind], dropout=0.3)
@@ -186,7 +195,7 @@ def test_a_perturbed_loss_is_that_of_vectors_moved_along_its_gradient():
             super().__init__()
             self.by = by
 
-        def items(self, rows):
+        def items(self, rows, shown=None):
             return model.scaled(model.items(rows) + self.by)
 
         def users(self, *given):

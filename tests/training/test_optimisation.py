@@ -3,6 +3,7 @@ import pytest
 from shelfspace.config import checked, settings_of
 from shelfspace.errors import ConfigError
 from shelfspace.training.optimisation import Optimisation
+from tests.learning.tastes import Loop
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,10 @@ def test_settings_of_a_file_are_of_their_type(name, value):
 def test_every_setting_is_kept_under_its_name():
     given = settings_of(Optimisation(epochs=2, ema=0.5, precision="bfloat16"))
     assert settings_of(Optimisation(**given)) == given
+
+
+def test_an_epoch_of_few_pairs_has_the_least_number_of_steps_but_never_more_than_the_most():
+    for loop, wanted in (({"min_epoch_steps": 7}, 7), ({"min_epoch_steps": 7, "epoch_steps": 3}, 3)):
+        assert Loop(loop={"epochs": 2, "batch_size": 100_000, **loop}).fit().step == 2 * wanted
+    with pytest.raises(ConfigError, match="min_epoch_steps"):
+        Optimisation(min_epoch_steps=0)
