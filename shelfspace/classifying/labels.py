@@ -13,7 +13,7 @@ from scipy import sparse
 from shelfspace.errors import ConfigError, DataError, did_you_mean
 from shelfspace.shop.catalogue import Catalogue
 
-Path = tuple[str, ...]
+LabelPath = tuple[str, ...]
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -28,13 +28,13 @@ SEPARATOR = " > "
 class Classes:
     """What a column may say: paths from broad to narrow, in order; a plain label is a path of one step."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[LabelPath, ...]
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @cached_property
-    def prefixes(self) -> tuple[Path, ...]:
+    def prefixes(self) -> tuple[LabelPath, ...]:
         """Return every path that a class is or begins with, in order."""
         return tuple(sorted({path[:depth] for path in self.paths for depth in range(1, len(path) + 1)}))
 
@@ -81,7 +81,7 @@ class Given:
 
     classes: Classes
     code: Codes
-    told: tuple[Path | None, ...]
+    told: tuple[LabelPath | None, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -111,7 +111,7 @@ def given_by(catalogue: Catalogue, column: str) -> Given:
     return Given(Classes(tuple(kept)), code, told, tuple(notes))
 
 
-def paths_of(catalogue: Catalogue, column: str) -> tuple[Path | None, ...]:
+def paths_of(catalogue: Catalogue, column: str) -> tuple[LabelPath | None, ...]:
     """Return what each listing says in a column; blank is nothing.
 
     Raises:
@@ -130,11 +130,11 @@ def paths_of(catalogue: Catalogue, column: str) -> tuple[Path | None, ...]:
     return tuple(_path((value,)) for value in values.cast(pa.string()).to_pylist())
 
 
-def written(path: Path | None) -> str | None:
+def written(path: LabelPath | None) -> str | None:
     """Return a path as one text; None of nothing."""
     return SEPARATOR.join(path) if path else None
 
 
-def _path(steps: Sequence[str | None]) -> Path | None:
+def _path(steps: Sequence[str | None]) -> LabelPath | None:
     plain = tuple(" ".join(step.split()) for step in steps if step and step.strip())
     return plain or None

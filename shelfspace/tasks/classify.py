@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from shelfspace.classifying.classifier import KEPT, Answers
 from shelfspace.classifying.fitted import FittedClassify
-from shelfspace.classifying.labels import Path, paths_of, written
+from shelfspace.classifying.labels import LabelPath, paths_of, written
 from shelfspace.errors import InputError, did_you_mean
 from shelfspace.holding import Holding
 from shelfspace.inputs.pretrained import PhotoVectors
@@ -29,7 +30,7 @@ def classify(
     column: str | None = None,
     k: int = 1,
     phrase: str | None = None,
-    photo: str | None = None,
+    photo: str | Path | None = None,
     against: str | None = None,
     suspicious: bool = False,
     why: bool = False,
@@ -156,7 +157,7 @@ class _Asked:
                 parts[n],
             )
 
-    def _given(self) -> Sequence[Path | None]:
+    def _given(self) -> Sequence[LabelPath | None]:
         if self.catalogue.column(self.column) is None:
             return [None] * len(self.catalogue)
         return paths_of(self.catalogue, self.column)
@@ -179,12 +180,13 @@ class _Asked:
         return found
 
 
-def _listing(phrase: str | None, photo: str | None) -> Catalogue:
+def _listing(phrase: str | None, photo: str | Path | None) -> Catalogue:
     """Return a catalogue of the one listing that is asked about."""
     if phrase and len(phrase) > MAX_PHRASE:
         raise InputError(f"a phrase of {len(phrase):,} characters is too long; the limit is {MAX_PHRASE:,}")
     name = (phrase or "").strip()[:60] or str(photo)
-    table = pa.table({"title": pa.array([phrase], pa.string()), "image": pa.array([photo], pa.string())})
+    file = str(Path(photo).absolute()) if photo is not None else None
+    table = pa.table({"title": pa.array([phrase], pa.string()), "image": pa.array([file], pa.string())})
     return Catalogue(Ids([name], "item"), table, np.zeros(1), np.zeros(1, np.int32))
 
 
@@ -207,7 +209,7 @@ def _columns(fitted: FittedClassify, column: str | None) -> list[str]:
     return [column]
 
 
-def _unseen_photo(fitted: FittedClassify, photo: str | None) -> list[str]:
+def _unseen_photo(fitted: FittedClassify, photo: str | Path | None) -> list[str]:
     if photo is None or "photo" in fitted.classifier.eyes.frozen:
         return []
     return ["photos were not learnt from in this space, so this one is not looked at"]
