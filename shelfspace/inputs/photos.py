@@ -14,7 +14,7 @@ from shelfspace.inputs.columns import texts_of
 from shelfspace.inputs.fields import Content, Kind, Records, Squares
 from shelfspace.photos.decoding import PhotoError
 from shelfspace.photos.fetching import Fetcher
-from shelfspace.photos.keeping import KeptPhotos
+from shelfspace.photos.keeping import KeptPhotos, Told
 from shelfspace.pretrained.cache import cache_folder
 
 Flags = npt.NDArray[np.bool_]
@@ -95,6 +95,7 @@ class Photos(PhotoColumn):
 
     size: int = 64
     kind: ClassVar[Kind] = "squares"
+    told: Told | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         if self.size < LEAST:
@@ -113,7 +114,7 @@ class Photos(PhotoColumn):
         """Return the photo of every row; of several that a row names the first that can be read."""
         row, texts, photos = self.photos(records)
         kept = KeptPhotos(self.size, cache_folder() / "pixels")
-        found, failed = kept.places(photos)
+        found, failed = kept.places(photos, self.told)
         self.tell(texts, failed)
         place = np.full(len(records), -1, np.int64)
         there = np.flatnonzero(found >= 0)[::-1]

@@ -14,7 +14,7 @@ from shelfspace.inputs.fields import Content, Dense, Kind, Records
 from shelfspace.inputs.photos import PhotoColumn
 from shelfspace.pretrained.bundle import Bundle
 from shelfspace.pretrained.cache import VectorCache
-from shelfspace.pretrained.running import PhotoEncoder, TextEncoder
+from shelfspace.pretrained.running import PhotoEncoder, TextEncoder, Told
 
 Flags = npt.NDArray[np.bool_]
 
@@ -25,6 +25,7 @@ class Frozen:
 
     kind: ClassVar[Kind] = "dense"
     bundle: Bundle | None = field(init=False, repr=False, default=None)
+    told: Told | None = field(init=False, repr=False, default=None)
 
     def using(self, bundle: Bundle) -> Self:
         """Take the encoder."""
@@ -78,7 +79,7 @@ class TextVectors(Frozen):
         texts = joined(records, self.columns)
         present = np.array([bool(text) for text in texts], bool)
         vectors = np.zeros((len(texts), self.num_features), np.float32)
-        vectors[present] = self._running.vectors([text for text in texts if text])
+        vectors[present] = self._running.vectors([text for text in texts if text], self.told)
         return Dense(vectors, present)
 
     def state(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class PhotoVectors(PhotoColumn, Frozen):
         vectors = np.zeros((len(records), self.num_features), np.float32)
         present = np.zeros(len(records), bool)
         row, texts, photos = self.photos(records)
-        found, failed = self._running.vectors(photos)
+        found, failed = self._running.vectors(photos, self.told)
         self.tell(texts, failed)
         vectors[row], present[row] = found, found.any(axis=1)
         return Dense(vectors, present)

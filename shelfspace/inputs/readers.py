@@ -19,6 +19,7 @@ from shelfspace.inputs.quantities import Numbers
 from shelfspace.inputs.tags import Tags
 from shelfspace.inputs.tokenised import Tokenised
 from shelfspace.inputs.words import Words
+from shelfspace.photos.keeping import Told
 
 Flags = npt.NDArray[np.bool_]
 
@@ -156,6 +157,13 @@ class Ready:
         """Take what `state` gave."""
         vars(self).update(state)
         return self
+
+
+@runtime_checkable
+class Slow(Protocol):
+    """A reader that may take long over rows it has not seen before, and says how far it is."""
+
+    told: Told | None
 
 
 def content_of(reader: Reader) -> Content:

@@ -108,7 +108,13 @@ class Learner:
         events = np.bincount(history.item, minlength=len(catalogue))
         records, known = self._records(history, catalogue, events), catalogue.known_at(history.now)
         made = made_of(
-            self.plan, records, known, history, num_kinds=self.about.num_kinds, photos=self.about.photos
+            self.plan,
+            records,
+            known,
+            history,
+            num_kinds=self.about.num_kinds,
+            photos=self.about.photos,
+            told=told,
         )
         if told is not None:
             told(f"learning from {', '.join(made.readers['item'])}", 0, 1)

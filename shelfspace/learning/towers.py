@@ -5,6 +5,7 @@ N items, P further photos of them, B queries, D embedding_dim.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from shelfspace.encoders.propagation import Propagation
 from shelfspace.errors import JobError
 from shelfspace.inputs.fields import Field, Records
 from shelfspace.inputs.pasts import recent
-from shelfspace.inputs.readers import Reader, content_of, photo_columns
+from shelfspace.inputs.readers import Reader, Slow, content_of, photo_columns
 from shelfspace.learning.photos import Photos
 from shelfspace.learning.settings import LearningPlan, Pasts
 from shelfspace.model.export import export
@@ -32,6 +33,7 @@ from shelfspace.model.tower import Tower
 from shelfspace.pairs.events import event_weights
 from shelfspace.pairs.pairs import Seen
 from shelfspace.shop.history import History
+from shelfspace.training.fit import Told
 
 BLOCK = 4096
 
@@ -90,16 +92,18 @@ def made_of(
     *,
     num_kinds: int = 1,
     photos: Photos | None = None,
+    told: Told | None = None,
 ) -> Made:
     """Build the towers; a field that no item has is left out, and the graph where the plan or the past has none.
 
-    Events are of `num_kinds` kinds. Further photos are rows of the item tower after those of the items.
+    Events are of `num_kinds` kinds. Further photos are rows of the item tower after those of the items. Encoders of
+    texts and photos tell how far they are.
 
     Raises:
         JobError: no field is left.
     """
     dim = plan.shape.embedding_dim
-    item, item_readers, fields = _tower(plan, plan.encoders, records["item"], known, photos)
+    item, item_readers, fields = _tower(plan, plan.encoders, records["item"], known, photos, told)
     profile, user_readers, profiles = None, dict[str, Reader](), dict[str, Field]()
     if "user" in records:
         everyone = np.ones(len(records["user"].num_events), bool)
@@ -124,12 +128,13 @@ def _tower(
     records: Records,
     known: npt.NDArray[np.bool_],
     photos: Photos | None = None,
+    told: Told | None = None,
 ) -> tuple[Tower, dict[str, Reader], dict[str, Field]]:
     readers = {name: encoder.reader().learn(records, known) for name, encoder in encoders.items()}
     num_rows = len(records)
     if photos is not None and len(photos):
         records = photos.after(records, photo_columns(readers.values()))
-    fields = {name: reader.read(records) for name, reader in readers.items()}
+    fields = {name: _read(name, reader, records, told) for name, reader in readers.items()}
     used = {name: encoder for name, encoder in encoders.items() if fields[name].present.any()}
     if not used:
         raise JobError(f"none of the fields {', '.join(encoders)} is known of any row; name others")
@@ -138,3 +143,13 @@ def _tower(
     tower = Tower(used, {name: readers[name] for name in used}, fusion, dim)
     tower.hold({name: fields[name] for name in used}, num_rows)
     return tower, {n: readers[n] for n in used}, {n: fields[n] for n in used}
+
+
+def _read(name: str, reader: Reader, records: Records, told: Told | None) -> Field:
+    if not isinstance(reader, Slow) or told is None:
+        return reader.read(records)
+    reader.told = partial(told, f"reading {name}")
+    try:
+        return reader.read(records)
+    finally:
+        reader.told = None

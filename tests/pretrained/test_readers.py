@@ -78,7 +78,10 @@ def test_settings_that_cannot_be_are_refused():
 
 def test_a_space_reads_titles_by_it_without_torch(small_shop: Path, tiny_bert: Path, tmp_path: Path):
     sets = [f"encoders.title={{use = 'transformer', model = '{tiny_bert}'}}"]
-    space = ss.train(small_shop, sets=sets, out=tmp_path / "run")
+    said: list[tuple[str, int, int]] = []
+    space = ss.train(small_shop, sets=sets, out=tmp_path / "run", told=lambda *told: said.append(told))
+    reading = [told for told in said if told[0] == "reading title"]
+    assert reading and reading[-1][1] == reading[-1][2]  # new titles are encoded where it can be seen
     code = (
         "import sys, shelfspace as ss; "
         f"hits = ss.open({str(tmp_path / 'run')!r}).similar(phrase='red tea lamp', k=3); "
