@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -264,3 +266,22 @@ def test_a_further_member_is_a_model_beside_the_towers(small_shop: Path, tmp_pat
 def test_a_member_that_cannot_be_is_told(small_shop: Path, tmp_path: Path, setting: str, told: str):
     with pytest.raises(ConfigError, match=told):
         ss.train(small_shop, sets=[setting], out=tmp_path / "run")
+
+
+def test_a_run_that_learns_nothing_needs_no_torch(small_shop: Path, tmp_path: Path):
+    code = f"""
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "onnx", "onnxscript", "transformers"):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+import shelfspace as ss
+space = ss.train({str(small_shop)!r}, sets=["recipe.use=linear", "training.budget=5s"], out={str(tmp_path / "run")!r})
+print(len(space.recommend(space.users.texts([0])[0], k=3)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "3"

@@ -20,7 +20,8 @@ from shelfspace.training import checkpoint
 from shelfspace.training.checkpoint import Progress, State
 from shelfspace.training.gradients import Cached, Plain
 from shelfspace.training.logs import Log
-from shelfspace.training.optimisation import Optimisation, grouped
+from shelfspace.training.optimisation import Optimisation
+from shelfspace.training.rates import grouped
 from shelfspace.training.terms import Adds, Trains
 
 Told = Callable[[str, int, int], None]

@@ -1,10 +1,7 @@
 """`[training]`'s part about the loop."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from torch import Tensor, nn
+from typing import Literal
 
 from shelfspace.errors import ConfigError
 
@@ -68,17 +65,3 @@ class Optimisation:
             raise ConfigError(f"[training] learning_rate = {self.learning_rate} must be above 0")
         if not 0 <= self.ema < 1:
             raise ConfigError(f"[training] ema = {self.ema} must be at least 0 and below 1")
-
-
-def grouped(model: nn.Module, weights: Sequence[Tensor]) -> list[dict[str, Any]]:
-    """Return weights in groups of one `scale` of the learning rate: 1, or what a module of the model asks for.
-
-    A module asks by a method `rates`, which gives weights with their shares. The order within a group is as given.
-    """
-    scales = {
-        id(weight): scale for part in model.modules() for weight, scale in getattr(part, "rates", list)()
-    }
-    groups: dict[float, list[Tensor]] = {1.0: []}
-    for weight in weights:
-        groups.setdefault(scales.get(id(weight), 1.0), []).append(weight)
-    return [{"params": some, "scale": scale} for scale, some in groups.items() if some]
