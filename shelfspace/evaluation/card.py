@@ -74,8 +74,8 @@ def _held_out(found: Mapping[str, Any] | None) -> list[str]:
         "",
         "## What was learnt",
         "",
-        f"Trained for {found['epochs']} epochs on nine tenths of the listings, which the figures below chose, "
-        "then again on all of them for as long.",
+        f"Trained for {found['epochs']} epoch{'s' if found['epochs'] != 1 else ''} on nine tenths of the listings, "
+        "which the figures below chose, then again on all of them for as long.",
         "",
         "| pairs | on what was held out | value | by chance | cases |",
         "|---|---|---|---|---|",

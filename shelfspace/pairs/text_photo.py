@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from shelfspace.errors import ConfigError
 from shelfspace.pairs.drawing import Categorical
-from shelfspace.pairs.pairs import Kind, Pairs, Seen, Shown, Sources
-from shelfspace.pairs.positives import Positives
+from shelfspace.pairs.pairs import Seen, Shown, Sources
+from shelfspace.pairs.two_views import TwoViews
 
 
 @dataclass(kw_only=True)
-class TextPhoto:
+class TextPhoto(TwoViews):
     """Every known item that has both, alike often: the anchor is seen by some of its fields, the positive by others.
 
     Args:
@@ -34,7 +33,6 @@ class TextPhoto:
 
     anchor: list[str] = field(default_factory=list)
     positive: list[str] = field(default_factory=list)
-    kind: ClassVar[Kind] = "view"
 
     def __post_init__(self) -> None:
         twice = sorted({*self.anchor} & {*self.positive})
@@ -59,19 +57,6 @@ class TextPhoto:
                 name for name, seen in fields.items() if (name in names if names else seen.content == content)
             )
         return chosen["text"] - {*self.positive}, chosen["photo"] - {*self.anchor}
-
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self.counts))
-
-    def draw(self, rng: np.random.Generator, size: int) -> Pairs:
-        """Draw B items."""
-        item = rng.permutation(self.law.draw(rng, size).astype(np.int32))
-        return Pairs("view", item, item, np.ones(size, np.float32))
-
-    def positives(self) -> Positives:
-        """Return each item itself and its duplicates."""
-        size = len(self.counts)
-        return Positives.of_items(sparse.csr_array((size, size), dtype=np.float32), self.sources.catalogue)
 
 
 def there(fields: Mapping[str, Seen], names: frozenset[str], num_rows: int) -> npt.NDArray[np.bool_]:
