@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import pyarrow.csv
 import pyarrow.parquet as pq
 import typer
+from rich.markup import escape
 
 from shelfspace import doors
 from shelfspace.cli import screen
@@ -84,7 +85,7 @@ def _option(field: doors.Field) -> tuple[str, Any, Any]:
     if field.is_subject:
         text = f"the id of one {field.name}, or of several"
         return field.name, Annotated[list[str] | None, typer.Argument(help=text)], None
-    option = typer.Option(help=field.description)
+    option = typer.Option(help=escape(field.description))  # [items] is a section, not a style
     if _many(field.annotation):
         return field.name, Annotated[list[str] | None, option], None
     annotation = Path | None if Path in get_args(field.annotation) else field.annotation

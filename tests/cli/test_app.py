@@ -118,3 +118,7 @@ def test_an_unknown_user_is_answered_and_told(small_run: Path):
 def test_recipes_are_listed():
     assert set(json.loads(run("recipes", "--json").stdout)) >= {"shop", "quick"}
     assert "shop: " in run("recipes").stdout
+
+
+def test_sections_in_square_brackets_are_in_the_help():
+    assert "[items]" in run("match", "--help").stdout
