@@ -17,6 +17,7 @@ import argparse
 import json
 import platform
 import time
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -313,9 +314,10 @@ def with_labels(parts: Parts, options: argparse.Namespace, seconds: float) -> di
         curve = fit(made.model, [term], optimisation, seed=options.seed, budget_seconds=seconds).curve
     trained = time.monotonic() - begun
     head = [weight.detach().numpy() for weight in classes.head.parameters()]
+    of_train = cache(lambda size: features(encoder, records, size))
 
     def answers(part: str, size: int) -> dict[str, np.ndarray]:
-        asked, known = features(encoder, parts[part][0], size), features(encoder, records, size)
+        asked, known = features(encoder, parts[part][0], size), of_train(size)
         found = {way: by(asked, known, label) for way, by in WAYS.items()}
         return found | ({"head": asked @ head[0].T + head[1]} if seconds else {})
 
