@@ -133,6 +133,16 @@ def test_every_recipe_says_what_it_is():
         assert line.startswith(f"{name}: ")
 
 
+def test_every_recipe_that_learns_from_events_has_epochs_that_fit_a_budget():
+    tables = {name: config.load({"recipe": {"use": name}}) for name in config.recipes()}
+    trained = {
+        name: of["training"] for name, of in tables.items() if "objectives" in of and name != "catalogue"
+    }
+    assert len(trained) >= 7
+    for name, training in trained.items():
+        assert 0 < training.get("epoch_steps", 0) <= 500, name
+
+
 def test_another_part_does_not_inherit_the_settings_of_the_one_it_replaces():
     under = {
         "encoders": {"title": {"use": "hashed", "token_dropout": 0.2}, "ids": {"dropout": 0.5}},
