@@ -46,13 +46,15 @@ def test_scores_fall_and_ranks_count_up(space):
 
 
 def test_a_batch_answers_as_one_by_one(space):
-    together = space.recommend(["user-1", "user-2", "user-1"], k=5).table.to_pylist()
-    single = [
-        row for user in ("user-1", "user-2", "user-1") for row in space.recommend(user, k=5).table.to_pylist()
-    ]
-    for left, right in zip(together, single, strict=True):
-        assert left["item_id"] == right["item_id"]
-        assert left["score"] == pytest.approx(right["score"], rel=1e-5)
+    """But for items that are alike to the last digit: those may change places."""
+    users = ["user-1", "user-2", "user-1"]
+    together = space.recommend(users, k=5).table.to_pylist()
+    for n, user in enumerate(users):
+        single = space.recommend(user, k=30).table.to_pylist()
+        score = {row["item_id"]: row["score"] for row in single}
+        for left, right in zip(together[5 * n : 5 * n + 5], single, strict=False):
+            assert left["score"] == pytest.approx(right["score"], rel=1e-5)
+            assert left["score"] == pytest.approx(score[left["item_id"]], rel=1e-5)
 
 
 def test_a_filter_is_hard_and_a_shortfall_is_told(space):
@@ -113,7 +115,8 @@ def test_what_cannot_be_answered(space, given, error, word):
 
 def test_somebody_unknown_is_answered_though_no_model_of_the_blend_knows_them(space):
     """A blend may do without popularity; who has no history is then given what was taken most."""
-    weights = {mode: {n: float(n == "item_knn") for n in ws} for mode, ws in space.blend.weights.items()}
+    one = min(space.blend.used & {"content", "ease", "item_knn", "vectors"})
+    weights = {mode: {n: float(n == one) for n in ws} for mode, ws in space.blend.weights.items()}
     space = replace(space, blend=replace(space.blend, weights=weights, slices={}, rankers={}))
     hits = space.recommend("nobody", k=5, why=True)
     taken = np.bincount(space.history.item, minlength=len(space.catalogue))
