@@ -100,7 +100,14 @@ def autoencoder(cases: Cases, catalogue: Catalogue, curve: Curve) -> Scoring:
     """A variational autoencoder as large as RecBole's: 600 hidden numbers, 128 in the middle."""
     del catalogue
     plan = AutoencoderPlan.of(
-        {"kind": "variational", "hidden": [600], "decoder": [600], "latent_dim": 128, "patience": 0},
+        {
+            "kind": "variational",
+            "hidden": [600],
+            "decoder": [600],
+            "latent_dim": 128,
+            "start": "factors",
+            "patience": 0,
+        },
         Optimisation(),
     )
     curve.notes["settings"] |= plan.to_json()

@@ -15,6 +15,9 @@ from torch.nn import functional
 
 Kind = Literal["denoising", "variational"]
 
+REST = 0.1
+"""What random weights are multiplied with where a network begins from factors."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -86,6 +89,27 @@ class Autoencoder(nn.Module):
     def start_at(self, share: Tensor) -> None:
         """Begin with the chance of each item [N], so that nothing has to be learnt that a count tells."""
         self.bias.copy_(share.clamp(min=1e-12).log())
+
+    @torch.no_grad()
+    def start_from(self, directions: Tensor) -> None:
+        """Begin where rows are projected onto these directions of the items, [N, K] of unit length, and back.
+
+        The first min(K, L) of them pass through every layer by itself, in the range where tanh is nearly linear; what
+        there is beside them is small and random. A variance of the latent begins at e⁻².
+        """
+        layers = [layer for layer in (*self.encoder, *self.decoder) if isinstance(layer, nn.Linear)]
+        weights = [self.table.weight, *(layer.weight for layer in layers), self.vectors]
+        size = min(directions.shape[1], self.latent_dim, *(min(weight.shape[1:]) for weight in weights))
+        middle, gain = len(self.encoder) - 1, math.sqrt(size)
+        for weight in weights:
+            weight *= REST
+        self.table.weight[:, :size] += directions[:, :size] * (1.0 if self.encoder else gain)
+        for n, layer in enumerate(layers):
+            layer.bias.zero_()
+            layer.weight[:size, :size] += torch.eye(size) * (gain if n == middle else 1.0)
+        self.vectors[:, :size] += directions[:, :size]
+        if self.variational:
+            (layers[middle].bias if self.encoder else self.offset)[self.latent_dim :] = -2.0
 
     def forward(self, rows: Rows) -> Code:
         """Return the code of each row."""

@@ -23,6 +23,7 @@ from shelfspace.evaluation.search import Search, Settings, Trial
 from shelfspace.evaluation.weighing import learnable, mean_value
 from shelfspace.learning.afterwards import one_after_another, put
 from shelfspace.learning.autoencoder_settings import AutoencoderPlan
+from shelfspace.learning.factors import directions
 from shelfspace.learning.heads import Targets, heads_of
 from shelfspace.learning.rows import RowLoss, RowTerm
 from shelfspace.learning.trained import profiles
@@ -111,6 +112,9 @@ class AutoencoderModel:
         terms, trend = self._terms(history, items), rising(history)
         if plan.task == "classify":
             model.start_at(torch.from_numpy(degree[items] / degree[items].sum()))
+        if plan.start == "factors":
+            taken = history.matrix()[:, items]
+            model.start_from(torch.from_numpy(directions(taken, plan.latent_dim, seed=self.seed)))
 
         def answering(trained: Autoencoder) -> Autoencoded:
             part = Autoencoded(task=plan.task, history_half_life=plan.history_half_life, trend=plan.trend)

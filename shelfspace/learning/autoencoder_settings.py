@@ -21,6 +21,7 @@ class AutoencoderPlan:
         decoder: widths of the layers after it.
         latent_dim: of a user's vector, and, without `decoder`, of an item's.
         dropout: the part of the events that is hidden while training.
+        start: what the weights begin from: `random`, or `factors`, the singular vectors of who took what.
         beta: what the uncertainty of the latent counts for.
         anneal_steps: batches over which it comes to that.
         zeros: what an item that was not taken counts for in `reconstruct`.
@@ -45,6 +46,7 @@ class AutoencoderPlan:
     decoder: list[int] = field(default_factory=list)
     latent_dim: int = 200
     dropout: float = 0.5
+    start: Literal["random", "factors"] = "random"
     beta: float = 0.2
     anneal_steps: int = 1000
     zeros: float = 0.1

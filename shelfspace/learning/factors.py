@@ -1,6 +1,7 @@
 """Vectors of items to begin training from: who took what, factorised. U users, N items, D embedding_dim."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import sparse
 
@@ -25,7 +26,7 @@ NOISE = 0.4
 def begin_from_factors(made: Made, plan: LearningPlan, history: History, *, seed: int = 0) -> None:
     """Put the leading right singular vectors of D_u^-1/4 X D_i^-2/5 into tables of ids whose section asks for them.
 
-    A vector is weighed by the roots of the singular values, and all are of one length before noise is added. An item
+    See `directions`; all are of one length before noise is added. An item
     that nobody took begins at random, as all do without it. Cost: see `svd.leading`; 4 N D bytes.
 
     Source: Levy and Goldberg 2014 (embeddings are factorisations); He et al. 2015 (starting where a simpler model
@@ -38,16 +39,25 @@ def begin_from_factors(made: Made, plan: LearningPlan, history: History, *, seed
         assert isinstance(bags, BagEncoder)
         table = bags.table.weight
         rows, dim = min(len(table), history.num_items), table.shape[1]
-        taken = history.matrix()
-        lengths, degree = np.asarray(taken.sum(axis=1)), np.asarray(taken.sum(axis=0))
-        scaled = sparse.csr_array(taken)
-        scaled.data = scaled.data * np.repeat(power(lengths, USER), np.diff(taken.indptr))
-        scaled.data = (scaled.data * power(degree, ITEM)[taken.indices]).astype(np.float32)
-        values, vectors = leading(scaled, min(dim, *scaled.shape), seed=seed)
-        vectors = vectors * np.sqrt(values)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = directions(history.matrix(), dim, seed=seed)
         common = DEVIATION * np.sqrt(dim)
-        vectors = vectors / np.maximum(length, 1e-12) * (length > 1e-6) * common
         with torch.no_grad():
             table *= NOISE * common
-            table[:rows, : vectors.shape[1]] += torch.from_numpy(vectors[:rows].astype(np.float32))
+            table[:rows, : vectors.shape[1]] += torch.from_numpy(vectors[:rows] * np.float32(common))
+
+
+def directions(taken: sparse.csr_array, dim: int, *, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Return where items lie by who took them, float32 [N, D'] of unit length; D' is `dim`, or less in a small shop.
+
+    The leading right singular vectors of D_u^-1/4 X D_i^-2/5 [U, N], weighed by the roots of the singular values; an
+    item that nobody took is 0.
+    """
+    lengths, degree = np.asarray(taken.sum(axis=1)), np.asarray(taken.sum(axis=0))
+    scaled = sparse.csr_array(taken)
+    scaled.data = scaled.data * np.repeat(power(lengths, USER), np.diff(taken.indptr))
+    scaled.data = (scaled.data * power(degree, ITEM)[taken.indices]).astype(np.float32)
+    values, vectors = leading(scaled, min(dim, *scaled.shape), seed=seed)
+    vectors = vectors * np.sqrt(values)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float32] = (vectors / np.maximum(length, 1e-12) * (length > 1e-6)).astype(np.float32)
+    return unit

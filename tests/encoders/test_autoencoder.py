@@ -81,3 +81,21 @@ def test_it_can_begin_at_the_chance_of_each_item():
     model = Autoencoder(3)
     model.start_at(torch.tensor([0.5, 0.25, 0.0]))
     torch.testing.assert_close(model.bias.exp(), torch.tensor([0.5, 0.25, 1e-12]))
+
+
+@pytest.mark.parametrize("kind", ["denoising", "variational"])
+@pytest.mark.parametrize(("hidden", "decoder"), [([], []), ([9], []), ([8, 7], [6]), ([], [6, 7])])
+def test_from_factors_a_row_is_projected_and_comes_back(kind, hidden, decoder, monkeypatch):
+    monkeypatch.setattr("shelfspace.encoders.autoencoder.REST", 0.0)
+    model = Autoencoder(12, kind=kind, hidden=hidden, decoder=decoder, latent_dim=5).eval()
+    directions = torch.nn.functional.normalize(torch.randn(12, 5, generator=torch.Generator().manual_seed(3)))
+    model.start_from(directions)
+    each = Rows(torch.arange(12), torch.arange(12), torch.ones(12))
+    code = model(each)
+    found = (model.decode(code.latent) @ model.vectors.T).detach().numpy()
+    wanted = (directions @ directions.T).numpy()
+    if not hidden and not decoder:
+        np.testing.assert_allclose(found, np.sqrt(5) * wanted, rtol=1e-5, atol=1e-6)
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.95
+    if kind == "variational":
+        np.testing.assert_allclose(code.log_variance.detach(), -2.0)

@@ -53,6 +53,15 @@ def test_users_get_what_is_of_their_taste(kind):
     assert np.isfinite(part.vectors).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_factors_it_knows_the_tastes_at_once(kind):
+    def right(start):
+        part, _ = model(**{**KINDS[kind], "start": start, "learning_rate": 1e-6}).learn(valued(), epochs=1)
+        return (taste_of(part.score(history()).argmax(axis=1)) == np.arange(NUM_USERS) % 6).mean()
+
+    assert right("factors") > 0.9 > 0.5 > right("random")
+
+
 @pytest.mark.parametrize("kind", ["denoising", "variational"])
 def test_a_tiny_shop_is_learnt_by_heart(kind):
     """Users whose items say nothing of each other; the recipe's autoencoder with fewer dimensions."""
