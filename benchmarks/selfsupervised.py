@@ -58,7 +58,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "jigsaw": {"use": "jigsaw"},
 }
 RAW = ("barlow", "vicreg")
-NETWORK = {"use": "resnet", "size": 64, "width": 32, "hidden": 256}
+NETWORK = {"use": "resnet", "size": 64, "width": 16, "hidden": 256}
 VIEWS = {"crop": 0.7, "flip": 0.5, "jitter": 0.4, "grey": 0.2}
 TASK_VIEWS = {"crop": 0.3, "flip": 0.5, "jitter": 0.4, "grey": 0.3}
 """Of rotation and jigsaw, which need the photo as a whole, and no colour to tell it by."""
@@ -140,7 +140,6 @@ def without_labels(name: str, parts: Parts, seconds: float, seed: int) -> dict[s
             weight_decay=0.0001,
             warm_up=20,
             schedule="cosine",
-            precision="bfloat16",
         ),
     )
     assert plan is not None

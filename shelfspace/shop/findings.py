@@ -3,11 +3,11 @@
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.check import Check
@@ -54,6 +54,7 @@ class Findings:
     dropped: tuple[Dropped, ...]
     numbered: Numbered
     catalogue: Catalogue
+    photos: pa.Table | None
     num_listed: int
 
 
@@ -122,14 +123,9 @@ def _sources(found: Findings) -> tuple[SourceCheck, ...]:
 
 
 def _photos(found: Findings) -> Photos:
-    images = found.catalogue.column("image")
-    photos = found.others["photos"].table["image"] if "photos" in found.others else None
-    folder = found.listed.photo_folder if found.listed is not None else Path()
-    ours = look_at(images.to_pylist() if images is not None else [], folder)
-    if photos is None:
-        return ours
-    further = look_at(photos.to_pylist(), found.others["photos"].source.folder)
-    return ours + further
+    images, photos = found.catalogue.column("image"), found.photos
+    ours = look_at(images.to_pylist() if images is not None else [])
+    return ours if photos is None else ours + look_at(photos["image"].to_pylist())
 
 
 def times_of(history: History, times: Times | None) -> TimeCheck:

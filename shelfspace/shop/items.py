@@ -1,6 +1,6 @@
 """The catalogue: from a table of items, or from what the events say of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,18 +24,21 @@ from shelfspace.shop.workbench import Workbench
 
 NO_ITEM_ID = "no item_id"
 REPEATED = "item_id that came before"
+_PHOTOS = pa.schema([("item_id", pa.string()), ("image", pa.string())])
 
 
 @dataclass(frozen=True)
 class Items:
     """What is known of items, before it is known which of them are in the catalogue.
 
-    table: the columns of the catalogue, with `item_id`;
-    vectors: ready embeddings by name, rows as in the table.
+    table: the columns of the catalogue, with `item_id`; `image` is the first photo of each;
+    vectors: ready embeddings by name, rows as in the table;
+    photos: `item_id` and `image` of the photos that come after the first.
     """
 
     table: pa.Table
     vectors: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    photos: pa.Table = field(default_factory=_PHOTOS.empty_table)
 
 
 @dataclass(frozen=True)
@@ -116,20 +119,34 @@ def read_items(facts: Facts) -> Items:
     table = facts.rows.mutate(**parsed).order_by(SEQ).drop(SEQ).to_pyarrow()
     ready = section.vectors
     vectors = {name: values.embeddings(table[column], name, facts.label) for name, column in ready.items()}
+    photos = _PHOTOS.empty_table()
     for name, f in found.items():
         if f.column.type == "list":
             parts = [table[part] for part in f.parts()]
             if name == "category":
                 lists = values.paths(parts, section.items.category_separator)
+            elif name == "image":
+                shown = values.photos(parts)
+                lists = pa.array([images[0] if images else None for images in shown], pa.string())
+                photos = _further(table["item_id"].to_pylist(), shown)
             else:
                 lists = values.attributes(parts, f.sources)
             table = table.drop_columns(f.parts()).append_column(name, lists)
-    return Items(table.drop_columns([c for c in ready.values() if c in table.column_names]), vectors)
+    used = [c for c in ready.values() if c in table.column_names]
+    return Items(table.drop_columns(used), vectors, photos)
 
 
-def placed(images: Iterable[str | None], folder: Path) -> list[str | None]:
-    """Return paths of photos that no longer depend on where they start; addresses stay as they are."""
-    return [image if not image or "://" in image else str(folder / image) for image in images]
+def _further(ids: list[str], shown: list[list[str]]) -> pa.Table:
+    rows = [(item, image) for item, images in zip(ids, shown, strict=True) for image in images[1:]]
+    return pa.table({"item_id": [i for i, _ in rows], "image": [p for _, p in rows]}, _PHOTOS)
+
+
+def placed(table: pa.Table, folder: Path) -> pa.Table:
+    """Return a table whose paths of photos no longer depend on where they start; addresses stay as they are."""
+    if "image" not in table.column_names:
+        return table
+    images = [i if not i or "://" in i else str(folder / i) for i in table["image"].to_pylist()]
+    return table.set_column(table.column_names.index("image"), "image", pa.array(images, pa.string()))
 
 
 def from_events(seen: ir.Table, read: ir.Table, found: Mapping[str, Found]) -> ir.Table:
@@ -177,7 +194,8 @@ def aligned(items: Items, ids: pa.Array) -> Items:
     for name, known in items.vectors.items():
         vectors[name] = np.full((len(ids), known.shape[1]), np.nan, np.float32)
         vectors[name][rows >= 0] = known[rows[rows >= 0]]
-    return Items(table.take(where), vectors)
+    photos = items.photos.filter(pc.is_in(items.photos["item_id"], value_set=ids))
+    return Items(table.take(where), vectors, photos)
 
 
 def first_seen(history: History, published: pa.ChunkedArray | None) -> npt.NDArray[np.float64]:

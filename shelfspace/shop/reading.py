@@ -24,6 +24,7 @@ from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
 from shelfspace.shop.items import (
     Facts,
+    Items,
     Listed,
     aligned,
     first_seen,
@@ -118,6 +119,11 @@ class _Tables:
     others: dict[str, OtherTable]
     items: Section
 
+    @property
+    def photo_folder(self) -> Path:
+        """Where relative paths of photos of items start."""
+        return self.listed.photo_folder if self.listed is not None else Path()
+
     def marked(self, judged: Judged | None = None) -> list[Marked]:
         """Return what became of the rows of every table; of events after judging, where they were judged."""
         marked = [Marked(name, t.source, t.marked) for name, t in self.others.items()]
@@ -138,7 +144,9 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
     judged = _judged(bench, tables, known, dropped, plan.clean)
     ids, num_known = _item_ids(judged, tables, known, dropped)
     numbered = _numbered(bench, tables, judged, ids)
-    catalogue = _catalogue(tables, known, judged, ids, numbered.history, plan.clean)
+    items = aligned(read_items(known), ids)
+    catalogue = _catalogue(tables, items, known, judged, ids, numbered.history, plan.clean)
+    usable = _usable(tables, items)
     marked = tables.marked(judged)
     if quarantine is not None:
         write_quarantine(bench, marked, quarantine)
@@ -153,6 +161,7 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
         dropped=dropped_items(dropped),
         numbered=numbered,
         catalogue=catalogue,
+        photos=usable.get("photos"),
         num_listed=num_known,
     )
     return Shop(
@@ -161,18 +170,19 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
         history=numbered.history,
         kinds=numbered.kinds,
         check=check_of(found),
-        tables={name: _usable(t) for name, t in tables.others.items()},
+        tables=usable,
         held_out=numbered.held_out,
     )
 
 
-def _usable(other: OtherTable) -> pa.Table:
-    """Return the rows of a table; paths of photos no longer depend on where they start."""
-    if "image" not in other.table.column_names:
-        return other.table
-    images = placed(other.table["image"].to_pylist(), other.source.folder)
-    at = other.table.column_names.index("image")
-    return other.table.set_column(at, "image", pa.array(images, pa.string()))
+def _usable(tables: _Tables, items: Items) -> dict[str, pa.Table]:
+    """Return the rows of the other tables; the photos of items after the first are among `photos`."""
+    usable = {name: placed(other.table, other.source.folder) for name, other in tables.others.items()}
+    if len(items.photos):
+        photos = placed(items.photos, tables.photo_folder)
+        said = [usable["photos"]] if "photos" in usable else []
+        usable["photos"] = pa.concat_tables([photos, *said], promote_options="default")
+    return usable
 
 
 def _tables(bench: Workbench, plan: _Plan) -> _Tables:
@@ -281,14 +291,14 @@ def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.
 
 def _catalogue(
     tables: _Tables,
+    items: Items,
     known: Facts,
     judged: Judged | None,
     ids: pa.Array,
     history: History,
     clean: CleanSettings,
 ) -> Catalogue:
-    items = aligned(read_items(known), ids)
-    table = items.table
+    table = placed(items.table, tables.photo_folder)
     if (
         judged is not None
         and "price" not in known.found
@@ -299,9 +309,6 @@ def _catalogue(
         where = pc.index_in(ids, value_set=prices["item_id"].combine_chunks())
         known_columns = {name: table[name] for name in table.column_names}
         table = pa.table(known_columns | {"price": prices["price"].take(where)})
-    if "image" in table.column_names and tables.listed is not None:
-        images = placed(table["image"].to_pylist(), tables.listed.photo_folder)
-        table = table.set_column(table.column_names.index("image"), "image", pa.array(images, pa.string()))
     titles = table["title"].to_pylist() if "title" in table.column_names else None
     named = Ids(ids, "item")
     duplicates = np.arange(len(ids), dtype=np.int32)

@@ -133,7 +133,7 @@ TABLES: dict[str, TableSchema] = {
                     ),
                 ),
                 Column("description", "text", ("longdescription", "shortdescription", "描述")),
-                Column("image", "text", (*_PHOTO, "images")),
+                Column("image", "list", (*_PHOTO, "images", "photos")),
                 Column("category", "list", ("categories", "categorypath", "类目", "分类")),
                 Column("brand", "text", ("manufacturer", "品牌")),
                 Column("price", "number", ("unitprice", "价格", "单价")),

@@ -1,6 +1,7 @@
 """Values of a catalogue that are more than one text: category paths, attributes, embeddings."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -9,6 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shelfspace.errors import DataError
+
+_PHOTO_ENDS = re.compile(r"(\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|heic))\s*[,;]\s*", re.IGNORECASE)
+_BETWEEN_PHOTOS = re.compile(r"\s*[|\n]\s*|\s*[,;]\s*(?=https?://)")
 
 
 def paths(columns: Sequence[pa.ChunkedArray], separator: str | None) -> pa.Array:
@@ -48,6 +52,20 @@ def attributes(columns: Sequence[pa.ChunkedArray], names: Sequence[str]) -> pa.A
         (s for s in ("|", ";", ",") if any(t and s in t and t[0] not in "[{" for t in texts)), None
     )
     return _lists([_attributes(t, separator) for t in texts])
+
+
+def photos(columns: Sequence[pa.ChunkedArray]) -> list[list[str]]:
+    """Return the paths and addresses of each item's photos, in their order.
+
+    Args:
+        columns: one column of lists, of JSON lists or of written lists; or one column each. Between written ones
+            stands `|`, a new line, or a comma or semicolon after the suffix of a photo or before an address.
+    """
+    if len(columns) > 1:
+        return [[v for v in row if v] for row in zip(*(_written(c) for c in columns), strict=True)]
+    if pa.types.is_list(columns[0].type) or pa.types.is_large_list(columns[0].type):
+        return [[str(v) for v in row or [] if v] for row in columns[0].to_pylist()]
+    return [_photos(t) if t else [] for t in _written(columns[0])]
 
 
 def embeddings(column: pa.ChunkedArray, name: str, label: str) -> npt.NDArray[np.float32]:
@@ -103,6 +121,12 @@ def _attributes(text: str | None, separator: str | None) -> list[str] | None:
             return [text]
         return [f"{k}: {v}" for k, v in found.items() if v not in (None, "", [], False)]
     return [v.strip() for v in (text.split(separator) if separator else [text]) if v.strip()]
+
+
+def _photos(text: str) -> list[str]:
+    if text.startswith("["):
+        return _json_list(text)
+    return [part for part in _BETWEEN_PHOTOS.split(_PHOTO_ENDS.sub(r"\1|", text)) if part]
 
 
 def _json_list(text: str) -> list[str]:

@@ -290,6 +290,50 @@ def test_further_photos_no_longer_depend_on_where_their_table_is(tmp_path):
     assert found == [str(tmp_path / "more" / "1.jpg"), "http://x/2.jpg"]
 
 
+@pytest.mark.parametrize(
+    "images",
+    [
+        [["a.jpg", "sub/b.png", None], [], ["https://x/c.jpg?w=1,2"]],
+        ['["a.jpg", "sub/b.png"]', "", "https://x/c.jpg?w=1,2"],
+        ["a.jpg|sub/b.png", None, "https://x/c.jpg?w=1,2"],
+        ["a.jpg, sub/b.png", None, "https://x/c.jpg?w=1,2"],
+        ["a.jpg;sub/b.png", None, "https://x/c.jpg?w=1,2"],
+        ["a.jpg\nsub/b.png", None, "https://x/c.jpg?w=1,2"],
+    ],
+)
+def test_an_item_has_several_photos(images, tmp_path):
+    items = pd.DataFrame({"id": ["p", "q", "r"], "images": images})
+    shop = read_shop({"items": {"folder": str(tmp_path)}}, frames={"items": items})
+    first = shop.catalogue.table["image"].to_pylist()
+    assert first == [str(tmp_path / "a.jpg"), None, "https://x/c.jpg?w=1,2"]
+    further = shop.tables["photos"]
+    assert further.to_pylist() == [{"item_id": "p", "image": str(tmp_path / "sub/b.png")}]
+    assert (shop.check.photos.named, shop.check.photos.missing, shop.check.photos.remote) == (3, 2, 1)
+
+
+def test_written_addresses_are_parted_before_the_next_one():
+    items = pd.DataFrame({"id": ["p"], "photo": ["https://x/a?size=1,2, https://x/b?size=3;https://x/c"]})
+    shop = read_shop({"items": {}}, frames={"items": items})
+    assert shop.catalogue.table["image"].to_pylist() == ["https://x/a?size=1,2"]
+    assert shop.tables["photos"]["image"].to_pylist() == ["https://x/b?size=3", "https://x/c"]
+
+
+def test_photos_of_several_columns_come_before_those_of_a_table(tmp_path):
+    items = pd.DataFrame(
+        {"id": ["p", "q"], "front": ["1.jpg", None], "back": ["2.jpg", "3.jpg"], "side": "4.jpg"}
+    )
+    photos = pd.DataFrame({"item_id": ["q"], "image": ["http://x/5.jpg"], "split": ["train"]})
+    sections = {"items": {"image": ["front", "back", "side"], "folder": str(tmp_path)}}
+    shop = read_shop(sections, frames={"items": items, "photos": photos})
+    assert shop.catalogue.table["image"].to_pylist() == [str(tmp_path / n) for n in ("1.jpg", "3.jpg")]
+    assert shop.tables["photos"].to_pylist() == [
+        {"item_id": "p", "image": str(tmp_path / "2.jpg"), "split": None},
+        {"item_id": "p", "image": str(tmp_path / "4.jpg"), "split": None},
+        {"item_id": "q", "image": str(tmp_path / "4.jpg"), "split": None},
+        {"item_id": "q", "image": "http://x/5.jpg", "split": "train"},
+    ]
+
+
 def test_photos_are_looked_for(tmp_path):
     (tmp_path / "good.jpg").write_bytes(b"\xff\xd8\xff\xe0 and so on")
     (tmp_path / "bad.jpg").write_text("<html>not found</html>")
