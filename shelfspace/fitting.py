@@ -16,7 +16,6 @@ from shelfspace.errors import DataError, MissingExtraError
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
-from shelfspace.holding import Fitted
 from shelfspace.index import open_index
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.linear.vectors import ItemVectors, unit_rows
@@ -26,6 +25,7 @@ from shelfspace.matching.matcher import Match
 from shelfspace.plan import Plan
 from shelfspace.shop.shop import Shop
 from shelfspace.space import Space
+from shelfspace.stored import Fitted
 
 FITS = ("classify", "match")
 """Tasks that learn something."""

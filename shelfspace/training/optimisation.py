@@ -22,8 +22,8 @@ class Optimisation:
         schedule: the rate then stays, or falls to 0 over `epochs` along a line or a cosine.
         clip: the gradient's norm is at most this; 0: not clipped.
         ema: the decay of the moving average of the weights, which is what is measured and kept; 0: none.
-        precision: `bfloat16` multiplies matrices in it: faster where the processor can (AVX-512 BF16, AMX), else many times
-            slower.
+        precision: `bfloat16` multiplies matrices in it: faster where the processor can (AVX-512 BF16, AMX), elsewhere
+            many times slower.
         accumulate: so many batches make one step; the pool of negatives stays that of one batch.
         chunk_size: rows encoded at once under GradCache, so that a batch may be larger than memory allows; 0: all.
         uncertainty: what each objective counts for, beside its weight, is learnt; see `Uncertain`.
