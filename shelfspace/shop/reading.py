@@ -6,8 +6,6 @@ from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,32 +13,25 @@ from shelfspace import config
 from shelfspace.errors import ConfigError, DataError
 from shelfspace.shop import clean as rules
 from shelfspace.shop import columns
-from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.cleaning import CleanSettings
-from shelfspace.shop.duplicates import joined, near_duplicates
-from shelfspace.shop.eventlog import EventLog, item_columns, read_log
+from shelfspace.shop.eventlog import item_columns, read_log
 from shelfspace.shop.findings import Findings, check_of
-from shelfspace.shop.history import History
+from shelfspace.shop.gathered import Tables, catalogue_of, usable
 from shelfspace.shop.ids import Ids
 from shelfspace.shop.items import (
     Facts,
-    Items,
-    Listed,
     aligned,
-    first_seen,
     from_events,
     list_items,
-    median_prices,
-    placed,
     read_items,
 )
 from shelfspace.shop.judging import Judged, dropped_items, judge
 from shelfspace.shop.numbering import Numbered, first_items, nothing, number, weights_of
-from shelfspace.shop.quarantine import Marked, count_gone, refuse_too_many, write_quarantine
+from shelfspace.shop.quarantine import count_gone, refuse_too_many, write_quarantine
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.sections import Section, section
 from shelfspace.shop.shop import Shop
-from shelfspace.shop.tables import OtherTable, read_table
+from shelfspace.shop.tables import read_table
 from shelfspace.shop.workbench import Workbench, workbench
 
 _SECONDS_A_DAY = 86_400.0
@@ -112,29 +103,6 @@ def _plan(settings: config.Table, frames: Mapping[str, object]) -> _Plan:
     return _Plan(sections, clean, frames, evaluation["test"] if split else None)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    log: EventLog | None
-    listed: Listed | None
-    others: dict[str, OtherTable]
-    items: Section
-
-    @property
-    def photo_folder(self) -> Path:
-        """Where relative paths of photos of items start."""
-        return self.listed.photo_folder if self.listed is not None else Path()
-
-    def marked(self, judged: Judged | None = None) -> list[Marked]:
-        """Return what became of the rows of every table; of events after judging, where they were judged."""
-        marked = [Marked(name, t.source, t.marked) for name, t in self.others.items()]
-        if self.listed is not None:
-            marked.append(Marked("items", self.listed.source, self.listed.marked))
-        if self.log is not None:
-            rows = self.log.read if judged is None else judged.rows
-            marked += [Marked("events", p.source, rows, p.offset) for p in self.log.parts]
-        return marked
-
-
 def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
     tables = _tables(bench, plan)
     marked = tables.marked()
@@ -145,8 +113,8 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
     ids, num_known = _item_ids(judged, tables, known, dropped)
     numbered = _numbered(bench, tables, judged, ids)
     items = aligned(read_items(known), ids)
-    catalogue = _catalogue(tables, items, known, judged, ids, numbered.history, plan.clean)
-    usable = _usable(tables, items)
+    catalogue = catalogue_of(tables, items, known, judged, ids, numbered.history, plan.clean)
+    rows = usable(tables, items)
     marked = tables.marked(judged)
     if quarantine is not None:
         write_quarantine(bench, marked, quarantine)
@@ -161,7 +129,7 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
         dropped=dropped_items(dropped),
         numbered=numbered,
         catalogue=catalogue,
-        photos=usable.get("photos"),
+        photos=rows.get("photos"),
         num_listed=num_known,
     )
     return Shop(
@@ -170,22 +138,12 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
         history=numbered.history,
         kinds=numbered.kinds,
         check=check_of(found),
-        tables=usable,
+        tables=rows,
         held_out=numbered.held_out,
     )
 
 
-def _usable(tables: _Tables, items: Items) -> dict[str, pa.Table]:
-    """Return the rows of the other tables; the photos of items after the first are among `photos`."""
-    usable = {name: placed(other.table, other.source.folder) for name, other in tables.others.items()}
-    if len(items.photos):
-        photos = placed(items.photos, tables.photo_folder)
-        said = [usable["photos"]] if "photos" in usable else []
-        usable["photos"] = pa.concat_tables([photos, *said], promote_options="default")
-    return usable
-
-
-def _tables(bench: Workbench, plan: _Plan) -> _Tables:
+def _tables(bench: Workbench, plan: _Plan) -> Tables:
     sections, frames = plan.sections, plan.frames
     items = sections.get("items") or section("items", {"from": "events"})
     listed = log = None
@@ -196,10 +154,10 @@ def _tables(bench: Workbench, plan: _Plan) -> _Tables:
     others = {
         n: read_table(bench, s, frames.get(n)) for n, s in sections.items() if n not in ("events", "items")
     }
-    return _Tables(log, listed, others, items)
+    return Tables(log, listed, others, items)
 
 
-def _item_facts(bench: Workbench, tables: _Tables) -> Facts:
+def _item_facts(bench: Workbench, tables: Tables) -> Facts:
     if tables.listed is not None:
         return tables.listed.facts
     if tables.log is None:
@@ -209,7 +167,7 @@ def _item_facts(bench: Workbench, tables: _Tables) -> Facts:
     return Facts(rows, found, tables.items, tables.log.label)
 
 
-def _non_products(bench: Workbench, tables: _Tables, known: Facts, clean: CleanSettings) -> ir.Table:
+def _non_products(bench: Workbench, tables: Tables, known: Facts, clean: CleanSettings) -> ir.Table:
     read = None if tables.log is None else tables.log.read
     titles = None
     if tables.listed is not None or "title" in known.found:
@@ -221,7 +179,7 @@ def _non_products(bench: Workbench, tables: _Tables, known: Facts, clean: CleanS
 
 
 def _judged(
-    bench: Workbench, tables: _Tables, known: Facts, dropped: ir.Table, clean: CleanSettings
+    bench: Workbench, tables: Tables, known: Facts, dropped: ir.Table, clean: CleanSettings
 ) -> Judged | None:
     if tables.log is None:
         return None
@@ -241,9 +199,7 @@ def _judged(
     )
 
 
-def _item_ids(
-    judged: Judged | None, tables: _Tables, known: Facts, dropped: ir.Table
-) -> tuple[pa.Array, int]:
+def _item_ids(judged: Judged | None, tables: Tables, known: Facts, dropped: ir.Table) -> tuple[pa.Array, int]:
     """Return the catalogue's ids, and how many of them are listed: those that only events know come after."""
     sold = pa.array([], pa.string())
     if judged is not None:
@@ -256,7 +212,7 @@ def _item_ids(
     return pa.concat_arrays([ids, unknown]), len(ids)
 
 
-def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.Array) -> Numbered:
+def _numbered(bench: Workbench, tables: Tables, judged: Judged | None, ids: pa.Array) -> Numbered:
     users = (
         tables.others["users"].table["user_id"]
         if "users" in tables.others
@@ -287,50 +243,3 @@ def _numbered(bench: Workbench, tables: _Tables, judged: Judged | None, ids: pa.
         about=log.label,
         measures=[name for name, column in _MEASURES.items() if log.has(column)],
     )
-
-
-def _catalogue(
-    tables: _Tables,
-    items: Items,
-    known: Facts,
-    judged: Judged | None,
-    ids: pa.Array,
-    history: History,
-    clean: CleanSettings,
-) -> Catalogue:
-    table = placed(items.table, tables.photo_folder)
-    if (
-        judged is not None
-        and "price" not in known.found
-        and tables.log is not None
-        and tables.log.has("price")
-    ):
-        prices = median_prices(judged.rows.filter(judged.rows.reason.isnull())).to_pyarrow()
-        where = pc.index_in(ids, value_set=prices["item_id"].combine_chunks())
-        known_columns = {name: table[name] for name in table.column_names}
-        table = pa.table(known_columns | {"price": prices["price"].take(where)})
-    titles = table["title"].to_pylist() if "title" in table.column_names else None
-    named = Ids(ids, "item")
-    duplicates = np.arange(len(ids), dtype=np.int32)
-    if titles and clean.duplicate_listings:
-        duplicates = near_duplicates(titles)
-    if "matches" in tables.others:
-        duplicates = joined(duplicates, *_said_to_be_one(tables.others["matches"].table, named))
-    return Catalogue(
-        ids=named,
-        table=table,
-        first_seen=first_seen(history, table["published"] if "published" in table.column_names else None),
-        duplicates=duplicates,
-        vectors=items.vectors,
-    )
-
-
-def _said_to_be_one(matches: pa.Table, ids: Ids) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return the rows of pairs that are labelled as one product; not those that are kept for a test."""
-    told = matches.filter(matches["label"])
-    if "split" in told.column_names:
-        split = pc.fill_null(pc.utf8_lower(told["split"]), "train")
-        told = told.filter(pc.not_equal(split, "test"))
-    left, right = (ids.rows(told[name].combine_chunks()) for name in ("left_id", "right_id"))
-    known = (left >= 0) & (right >= 0)
-    return left[known], right[known]
