@@ -8,28 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tomlkit
 
 from shelfspace import config as settings
-from shelfspace.deciding import decided, models_of, num_named
-from shelfspace.encode.autoencoder import Autoencoded
-from shelfspace.encode.learnt import Learnt
+from shelfspace.deciding import decided, models_of
 from shelfspace.errors import ConfigError, GateError, SpaceError, did_you_mean
-from shelfspace.evaluation import choosing
 from shelfspace.evaluation.card import write_card, write_listings_card
 from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.gate import Gate
-from shelfspace.evaluation.models import Model, Told, fit_all
+from shelfspace.evaluation.models import Told
 from shelfspace.evaluation.report import Neighbours, write_report
-from shelfspace.features import Facts
-from shelfspace.fitting import FITS, fit_tasks, measured, space_of_listings
-from shelfspace.index import open_index
-from shelfspace.linear.retriever import Retriever
-from shelfspace.linear.vectors import ItemVectors, Listed
+from shelfspace.fitting import FITS, fit_tasks, measured
+from shelfspace.making import space_of_events, space_of_listings
 from shelfspace.plan import Plan, filled
 from shelfspace.shop.check import Check, write_page
-from shelfspace.shop.history import History
 from shelfspace.shop.reading import read_shop, require_trainable
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.sections import folder_config
@@ -115,7 +107,7 @@ def train(
     chosen, gate = decided(plan, shop, models, told, checkpoint)
     gate = replace(gate, metrics=gate.metrics | measured(tasks))
     refused = strict and gate.verdict == "worse"
-    space = None if refused else replace(_space(plan, shop, models, chosen, told), tasks=tasks)
+    space = None if refused else replace(space_of_events(plan, shop, models, chosen, told), tasks=tasks)
     gate.write(out)
     write_card(out / "card.md", gate.metrics, _counts(shop), chosen)
     _report(out / "report.html", gate, shop, chosen, space)
@@ -257,62 +249,6 @@ def read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | N
         )
         write_page(shop.check, out / "check.html")
     return shop
-
-
-def _space(plan: Plan, shop: Shop, models: list[Model], chosen: Chosen, told: Told | None) -> Space:
-    """Fit the models that answer, and the vectors, on all events."""
-    history = chosen.weights.of(shop.history, num_named(shop))
-    if history.clock == "calendar":
-        history = replace(history, now=float(history.time.max()))
-    needed = ItemVectors | Learnt | Autoencoded
-    used = [
-        m
-        for m in models
-        if m.name in chosen.used or (issubclass(m.part, needed) and m.name not in plan.members)
-    ]
-    fitted = fit_all(used, chosen.settings, history, shop.catalogue, told=told)
-    vectors, blocks, listed = _vectors(fitted, history, shop)
-    index = open_index(plan.indexing.use, vectors.shape[1])
-    index.add(np.arange(len(vectors), dtype=np.int32), vectors)
-    return Space(
-        catalogue=shop.catalogue,
-        users=shop.users,
-        history=history,
-        kinds=chosen.weights.kinds,
-        vectors=vectors,
-        blocks=blocks,
-        index=index,
-        listed=listed,
-        blend=choosing.blend_of(
-            fitted, chosen.mixes, plan.mixing.num_candidates, Facts.of(history, shop.catalogue)
-        ),
-        address=plan.indexing.use,
-    )
-
-
-def _vectors(
-    fitted: Mapping[str, Retriever], history: History, shop: Shop
-) -> tuple[npt.NDArray[np.float32], dict[str, int], Listed | None]:
-    """Return the space's vectors and their blocks: of towers, else factorised by name, else what rebuilds rows.
-
-    The last is where listings that come later lie, where it is not the towers that say it.
-    """
-    factorised = [part for part in fitted.values() if isinstance(part, ItemVectors)]
-    for part in fitted.values():
-        if isinstance(part, Learnt):
-            return _unit(part.vectors), {"learnt": part.vectors.shape[1]}, None
-    for part in fitted.values():
-        if isinstance(part, Autoencoded) and not factorised:
-            return _unit(part.vectors), {"autoencoder": part.vectors.shape[1]}, None
-    space = factorised[0] if factorised else ItemVectors().learn(history, shop.catalogue)
-    return space.vectors, space.blocks, space.listed
-
-
-def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    unit: npt.NDArray[np.float32] = vectors / np.maximum(
-        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
-    )
-    return unit.astype(np.float32)
 
 
 def _report(path: Path, gate: Gate, shop: Shop, chosen: Chosen, space: Space | None) -> None:
