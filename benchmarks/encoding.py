@@ -30,7 +30,8 @@ import torch
 import transformers
 
 from shelfspace.encoders.fields import Hashed
-from shelfspace.encoders.freezing import freeze_photo, freeze_text, text_folder
+from shelfspace.encoders.freezing import freeze_photo, freeze_text
+from shelfspace.encoders.loading import text_folder
 from shelfspace.evaluation.intervals import paired_difference
 from shelfspace.inputs.fields import Bag, Records
 from shelfspace.photos.decoding import decoded

@@ -1,5 +1,7 @@
 """The rooms of the house, and what may stand in them."""
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -39,3 +41,12 @@ def test_nothing_is_pickled_and_nothing_passes_in_silence():
         text = path.read_text("utf-8")
         assert not re.search(r"import (pickle|joblib)|from (pickle|joblib)|allow_pickle=True", text), path
         assert not re.search(r"except( Exception)?:\s*(pass|\.\.\.)", text), path
+
+
+def test_what_benchmarks_take_from_the_package_is_there():
+    for path in (REPOSITORY / "benchmarks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shelfspace"):
+                module = importlib.import_module(node.module)
+                missing = [name.name for name in node.names if not hasattr(module, name.name)]
+                assert not missing, (path.name, node.module, missing)
