@@ -13,6 +13,9 @@ from shelfspace.encoders.modules import DenseEncoder
 from shelfspace.encoders.photo_views import PhotoView, Strengths
 from shelfspace.errors import ConfigError
 
+LEAST = 8
+"""Channels of the narrowest convolution of a network that is given photos with channels last."""
+
 
 class PhotoModule(nn.Module):
     """A view of each photo in training, the network, and a projection.
@@ -47,6 +50,7 @@ class PhotoModule(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.num_features, self.size = network, num_features, size
+        self.layout = layout_of(network)
         self.view = PhotoView(strengths)
         self.out = DenseEncoder(num_features, embedding_dim, hidden=hidden)
         for name, values in (("mean", mean), ("deviation", deviation)):
@@ -59,8 +63,8 @@ class PhotoModule(nn.Module):
 
     def features(self, photos: Tensor) -> Tensor:
         """Return what the network makes of photos float [B, 3, S, S] between 0 and 1: float [B, K]."""
-        given = ((photos - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.network(given)  # a third faster in that order
+        given = ((photos - self.mean) / self.deviation).contiguous(memory_format=self.layout)
+        features: Tensor = self.network(given)
         return features
 
     def padded(self, pixels: Tensor) -> Tensor:
@@ -71,6 +75,20 @@ class PhotoModule(nn.Module):
     def example(self, size: int) -> dict[str, Tensor]:
         """Return inputs of so many rows."""
         return {"pixels": torch.zeros((size, self.size, self.size, 3), dtype=torch.uint8)}
+
+
+def layout_of(network: nn.Module) -> torch.memory_format:
+    """Return the order in which a network is given photos: channels last is a third faster.
+
+    Not of a network with a convolution to fewer than eight channels: its gradient in that order writes beyond its
+    memory where the processor has AVX2 and no more (torch 2.13).
+
+    Example:
+        >>> layout_of(nn.Conv2d(3, 8, 3)), layout_of(nn.Conv2d(3, 4, 3))
+        (torch.channels_last, torch.contiguous_format)
+    """
+    channels = [part.out_channels for part in network.modules() if isinstance(part, nn.Conv2d)]
+    return torch.channels_last if min(channels, default=LEAST) >= LEAST else torch.contiguous_format
 
 
 def floats(pixels: Tensor) -> Tensor:

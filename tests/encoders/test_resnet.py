@@ -1,11 +1,15 @@
 """A photo network from nothing, with what trains it by itself."""
 
+import doctest
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from shelfspace.config import build
+from shelfspace.encoders import photo
 from shelfspace.encoders.names import ENCODERS
+from shelfspace.encoders.photo import layout_of
 from shelfspace.encoders.resnet import ResidualNetwork
 from shelfspace.encoders.view import seen
 from shelfspace.errors import ConfigError
@@ -90,3 +94,19 @@ def test_a_photo_does_not_hang_on_its_batch_in_training_either():
 def test_a_bad_setting_is_named(section, named):
     with pytest.raises(ConfigError, match=named):
         build(ENCODERS, {"use": "resnet", **section}, path="it")
+
+
+@pytest.mark.parametrize("width", [2, 4, 6, 8, 12, 16])
+def test_a_network_of_any_width_trains_with_its_memory_whole(width):
+    torch.manual_seed(0)
+    network = ResidualNetwork(width=width)
+    layout = layout_of(network)
+    assert (layout is torch.channels_last) == (width >= 8)
+    for _ in range(20):
+        photos = torch.rand(8, 3, 16, 16).contiguous(memory_format=layout)
+        network(photos).square().sum().backward()
+    assert all(bool(weight.grad.isfinite().all()) for weight in network.parameters())
+
+
+def test_examples_run():
+    assert doctest.testmod(photo).failed == 0
