@@ -79,8 +79,8 @@ def train(
             told=told,
         )
     _show_metrics(out, as_json)
-    page = "report.html shows it all" if (out / "report.html").is_file() else f"ask: shelfspace match {out}"
-    screen.say(f"written: {out} ({page})")
+    asked = f'ask: shelfspace similar {out} --phrase "…", or shelfspace match {out}'  # of listings there is no report
+    screen.say(f"written: {out} ({'report.html shows it all' if (out / 'report.html').is_file() else asked})")
 
 
 @app.command()
