@@ -93,7 +93,8 @@ def main() -> None:
     if options.limit:
         return
     result = {
-        "command": f"python benchmarks/selfsupervised.py --data DATA --minutes {options.minutes:g}",
+        "command": f"python benchmarks/selfsupervised.py --data DATA --minutes {options.minutes:g} "
+        f"--tuning-minutes {options.tuning_minutes:g}",
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {torch.get_num_threads()} threads",
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "torch", "pillow")},

@@ -58,14 +58,11 @@ def photos(columns: Sequence[pa.ChunkedArray]) -> list[list[str]]:
     """Return the paths and addresses of each item's photos, in their order.
 
     Args:
-        columns: one column of lists, of JSON lists or of written lists; or one column each. Between written ones
-            stands `|`, a new line, or a comma or semicolon after the suffix of a photo or before an address.
+        columns: each of single ones, of lists, of JSON lists or of written lists. Between written ones stands `|`, a
+            new line, or a comma or semicolon after the suffix of a photo or before an address.
     """
-    if len(columns) > 1:
-        return [[v for v in row if v] for row in zip(*(_written(c) for c in columns), strict=True)]
-    if pa.types.is_list(columns[0].type) or pa.types.is_large_list(columns[0].type):
-        return [[str(v) for v in row or [] if v] for row in columns[0].to_pylist()]
-    return [_photos(t) if t else [] for t in _written(columns[0])]
+    rows = zip(*(_shown(column) for column in columns), strict=True)
+    return [[photo for part in row for photo in part] for row in rows]
 
 
 def embeddings(column: pa.ChunkedArray, name: str, label: str) -> npt.NDArray[np.float32]:
@@ -121,6 +118,12 @@ def _attributes(text: str | None, separator: str | None) -> list[str] | None:
             return [text]
         return [f"{k}: {v}" for k, v in found.items() if v not in (None, "", [], False)]
     return [v.strip() for v in (text.split(separator) if separator else [text]) if v.strip()]
+
+
+def _shown(column: pa.ChunkedArray) -> list[list[str]]:
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return [[str(v) for v in row or [] if v] for row in column.to_pylist()]
+    return [_photos(text) if text else [] for text in _written(column)]
 
 
 def _photos(text: str) -> list[str]:

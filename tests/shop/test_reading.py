@@ -320,7 +320,7 @@ def test_written_addresses_are_parted_before_the_next_one():
 
 def test_photos_of_several_columns_come_before_those_of_a_table(tmp_path):
     items = pd.DataFrame(
-        {"id": ["p", "q"], "front": ["1.jpg", None], "back": ["2.jpg", "3.jpg"], "side": "4.jpg"}
+        {"id": ["p", "q"], "front": ["1.jpg", None], "back": [["2.jpg"], ["3.jpg"]], "side": "4.jpg"}
     )
     photos = pd.DataFrame({"item_id": ["q"], "image": ["http://x/5.jpg"], "split": ["train"]})
     sections = {"items": {"image": ["front", "back", "side"], "folder": str(tmp_path)}}
