@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from shelfspace.errors import InputError, JobError, ShelfspaceError
     from shelfspace.pipeline import check, evaluate, fit, train
     from shelfspace.space import Space
+    from shelfspace.tasks.groups import Groups
     from shelfspace.tasks.labels import Labels
     from shelfspace.tasks.recommend import Event
-    from shelfspace.tasks.results import Groups, Hit, Hits
+    from shelfspace.tasks.results import Hit, Hits
     from shelfspace.tuning import tune
 
 __all__ = [
@@ -45,7 +46,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Event": "shelfspace.tasks.recommend",
-    "Groups": "shelfspace.tasks.results",
+    "Groups": "shelfspace.tasks.groups",
     "Hit": "shelfspace.tasks.results",
     "Hits": "shelfspace.tasks.results",
     "InputError": "shelfspace.errors",

@@ -1,6 +1,6 @@
 """What tasks learn of their own, in training or by `shelfspace fit RUN TASK`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from shelfspace import config
@@ -19,12 +19,9 @@ from shelfspace.plan import Plan
 from shelfspace.shop.shop import Shop
 from shelfspace.stored import Fitted
 
-FITS = ("classify", "match")
-"""Tasks that learn something."""
-
 
 def fit_tasks(
-    plan: Plan, shop: Shop, told: Told | None = None, *, only: Collection[str] = FITS
+    plan: Plan, shop: Shop, told: Told | None = None, *, only: Collection[str] | None = None
 ) -> dict[str, Fitted]:
     """Fit the tasks that have a section in the settings.
 
@@ -32,7 +29,7 @@ def fit_tasks(
         plan: the settings.
         shop: its data.
         told: progress.
-        only: of these tasks.
+        only: of these tasks; None: of all.
 
     Raises:
         ConfigError: a section names a column that the items lack.
@@ -40,14 +37,11 @@ def fit_tasks(
         MissingExtraError: there are labelled pairs, and LightGBM is not installed.
     """
     found: dict[str, Fitted] = {}
-    if plan.match is not None and "match" in only:
-        if told is not None:
-            told("matching listings", 0, 1)
-        found["match"] = _matching(plan.match, shop, plan.training.seed)
-    if plan.classify is not None and "classify" in only:
-        if told is not None:
-            told("classifying listings", 0, 1)
-        found["classify"] = _classifying(plan.classify, shop, plan.training.seed)
+    for name, fit in FITS.items():
+        if name in plan.tasks and (only is None or name in only):
+            if told is not None:
+                told(f"fitting {name}", 0, 1)
+            found[name] = fit(plan.tasks[name], shop, plan.training.seed)
     return found
 
 
@@ -91,3 +85,7 @@ def _encoder(name: str, install: str, **given: Any) -> PhotoVectors | TextVector
 def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     """Return what `metrics.json` says of tasks, by their names."""
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}
+
+
+FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {"classify": _classifying, "match": _matching}
+"""Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

@@ -90,7 +90,7 @@ def space_of_listings(plan: Plan, shop: Shop, told: Told | None = None) -> tuple
         ConfigError: an objective's pairs need events.
         DataError: the listings say nothing.
     """
-    tasks = fit_tasks(replace(plan, match=plan.match or Match()), shop, told)
+    tasks = fit_tasks(replace(plan, tasks={"match": Match(), **plan.tasks}), shop, told)
     learnt, figures = _learnt(plan, shop, told)
     if learnt is not None:
         vectors, blocks, listed = unit_rows(learnt.vectors), {"learnt": learnt.vectors.shape[1]}, None

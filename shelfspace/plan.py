@@ -1,7 +1,8 @@
 """A run's settings: every section of the file that is not the data's own, checked before anything is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from shelfspace import config as settings
 from shelfspace.classifying.classifier import Classify
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from shelfspace.learning.autoencoder_settings import AutoencoderPlan
     from shelfspace.learning.settings import LearningPlan
 
-T = TypeVar("T")
-
 LEARNING = (
     "model",
     "encoders",
@@ -37,6 +36,9 @@ LEARNING = (
     "negatives",
 )
 """The sections of what is learnt; read where there are `[[objectives]]`."""
+
+TASKS: dict[str, type] = {"classify": Classify, "match": Match}
+"""The sections of tasks that learn something of their own: what holds the settings of each."""
 
 
 @dataclass(kw_only=True)
@@ -87,8 +89,7 @@ class Plan:
     training: Training
     mixing: Mixing
     indexing: Indexing
-    match: Match | None
-    classify: Classify | None
+    tasks: Mapping[str, object]
     members: "dict[str, LearningPlan]"
 
     @classmethod
@@ -108,8 +109,7 @@ class Plan:
                 "learnt_knn",
                 "autoencoder",
                 "tune",
-                "match",
-                "classify",
+                *TASKS,
                 "members",
                 *LEARNING,
                 *_SECTIONS,
@@ -157,8 +157,7 @@ class Plan:
             parts["training"],
             parts["blend"],
             parts["index"],
-            _task(table, "match", Match),
-            _task(table, "classify", Classify),
+            {name: _task(table, name) for name in TASKS if table.get(name, False) is not False},
             members,
         )
 
@@ -211,14 +210,12 @@ def _autoencoder(table: settings.Table, training: Training) -> "AutoencoderPlan 
     return plan
 
 
-def _task(table: settings.Table, name: str, part: type[T]) -> T | None:
-    """Check the section of a task that learns; None where the file has none, or `false`."""
-    section = table.get(name, False)
-    if section is False:
-        return None
+def _task(table: settings.Table, name: str) -> object:
+    """Check the section of a task that learns."""
+    section = table[name]
     if not isinstance(section, dict):
         raise ConfigError(f"{name} = {section!r}: write a section [{name}], or false to leave it out")
-    return part(**settings.checked(part, section, name))
+    return TASKS[name](**settings.checked(TASKS[name], section, name))
 
 
 def _loop(training: Training) -> Optimisation:

@@ -17,8 +17,8 @@ from shelfspace.cli.review import write_review
 from shelfspace.errors import InputError
 from shelfspace.space import Space
 from shelfspace.tasks import Answer, Task
+from shelfspace.tasks.groups import Groups
 from shelfspace.tasks.recommend import Event
-from shelfspace.tasks.results import Groups
 
 BATCH = 4096
 """Subjects asked at once when everyone is asked."""

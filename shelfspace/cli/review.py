@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from shelfspace.tasks.results import Groups
+from shelfspace.tasks.groups import Groups
 
 MOST = 2_000
 """Pairs on one page."""

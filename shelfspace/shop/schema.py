@@ -189,6 +189,35 @@ TABLES: dict[str, TableSchema] = {
                 Column("place", "number", ("position", "rank", "slot")),
                 Column("propensity", "number"),
                 Column("clicked", "flag", ("click", "isclick")),
+                Column("user_id", "id", _USER),
+                Column("timestamp", "time", _TIME),
+            ),
+        ),
+        TableSchema(  # what may be put before a shopper: a coupon, a campaign, a sponsored item; a row for each item
+            "offers",
+            (
+                Column(
+                    "offer_id",
+                    "id",
+                    ("id", "offer", "coupon", "couponid", "couponupc", "优惠券"),
+                    required=True,
+                ),
+                Column("item_id", "id", _ITEM),
+                Column("campaign", "text", ("campaignid",)),
+                Column("starts", "time", ("startdate", "validfrom", "begin")),
+                Column("ends", "time", ("enddate", "validuntil", "expires")),
+            ),
+            own_columns=True,
+        ),
+        TableSchema(  # an offer that was put before a shopper, and whether it was taken
+            "responses",
+            (
+                Column("user_id", "id", _USER, required=True),
+                Column(
+                    "offer_id", "id", ("offer", "coupon", "couponid", "couponupc", "优惠券"), required=True
+                ),
+                Column("timestamp", "time", _TIME),
+                Column("responded", "flag", ("response", "redeemed", "clicked", "converted")),
             ),
         ),
         TableSchema(

@@ -1,4 +1,4 @@
-"""The other tables of the contract: users, reviews, photos, relations, impressions, matches, judgments."""
+"""The other tables of the contract, from `users` to `judgments`."""
 
 from dataclasses import dataclass
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from shelfspace.holding import Holding
 from shelfspace.tasks.classify import classify
+from shelfspace.tasks.groups import Groups
 from shelfspace.tasks.labels import Labels
 from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
-from shelfspace.tasks.results import Groups, Hits
+from shelfspace.tasks.results import Hits
 from shelfspace.tasks.similar import similar
 
 Answer = Hits | Groups | Labels

@@ -15,7 +15,7 @@ from shelfspace.matching.listings import Listings
 from shelfspace.matching.matcher import Compared, Found
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.tasks.against import catalogue_at
-from shelfspace.tasks.results import Groups, Member, Paired
+from shelfspace.tasks.groups import Groups, Member, Paired
 
 NEAR = 0.5
 """Pairs that came so near to the threshold, as a share of it, are told as well."""

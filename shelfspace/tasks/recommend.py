@@ -12,9 +12,9 @@ from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
+from shelfspace.tasks.allowed import allowed_items
 from shelfspace.tasks.results import Hit, Hits, Why
 from shelfspace.tasks.similar import checked_k
-from shelfspace.tasks.where import where_mask
 
 Seen = Literal["exclude", "include", "only"]
 
@@ -74,7 +74,7 @@ def recommend(
     notes: list[str] = []
     queries = _queries(space, users, history, notes)
     subjects = users or ["this shopper" if history else "anyone"]
-    matches = where_mask(where, space.catalogue)
+    matches = allowed_items(space, where)
     mode: Mode = "new" if seen == "exclude" else "any"
     hits: list[Hit] = []
     for start, block in _blocks(queries, len(matches)):

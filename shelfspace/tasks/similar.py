@@ -18,8 +18,8 @@ from shelfspace.linear.vectors import unit_rows
 from shelfspace.photos.decoding import PhotoError, decoded
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
+from shelfspace.tasks.allowed import allowed_items
 from shelfspace.tasks.results import Hit, Hits, Why
-from shelfspace.tasks.where import where_mask
 
 MAX_K = 10_000
 MAX_PHRASE = 10_000
@@ -66,7 +66,7 @@ def similar(
     if not items and not said:
         raise InputError("name an item, or give a phrase or a photo")
     rows = np.asarray([space.catalogue.ids.row(text) for text in items], dtype=np.int32)
-    allowed = where_mask(where, space.catalogue)
+    allowed = allowed_items(space, where)
     queries, subjects, notes = np.asarray(space.vectors[rows], dtype=np.float32), items, []
     if said:
         listed = _listed(space, said)

@@ -9,11 +9,17 @@ import pytest
 
 import shelfspace as ss
 from shelfspace.errors import InputError, UnknownIdError
+from tests.contracts.task_contract import TaskContract
 
 
 @pytest.fixture(scope="module")
 def space(small_run: Path) -> ss.Space:
     return ss.open(small_run)
+
+
+class TestRecommend(TaskContract):
+    task = "recommend"
+    subjects = ("user-7", "user-8")
 
 
 def bought(space: ss.Space, user: str) -> set[str]:

@@ -7,11 +7,17 @@ import pytest
 
 import shelfspace as ss
 from shelfspace.errors import InputError, UnknownIdError
+from tests.contracts.task_contract import TaskContract
 
 
 @pytest.fixture(scope="module")
 def space(small_run: Path) -> ss.Space:
     return ss.open(small_run)
+
+
+class TestSimilar(TaskContract):
+    task = "similar"
+    subjects = ("sku-003", "sku-004")
 
 
 def test_the_nearest_by_cosine_in_float64(space):

@@ -1,0 +1,13 @@
+"""Which items may be answered: what a filter asks for. Every task that answers with items goes through here."""
+
+from shelfspace.holding import Holding
+from shelfspace.tasks.where import Mask, where_mask
+
+
+def allowed_items(space: Holding, where: str | None) -> Mask:
+    """Return which items may be answered, bool [N].
+
+    Raises:
+        FilterError: `where` cannot be read.
+    """
+    return where_mask(where, space.catalogue)
