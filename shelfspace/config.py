@@ -270,11 +270,19 @@ def _read(path: Path) -> Table:
     return _absolute(table, path.resolve().parent)
 
 
+_PATHS = ("path", "test", "folder", "synonyms", "other_run")
+
+
 def _absolute(section: Table, folder: Path) -> Table:
     def fix(key: str, value: Any) -> Any:
         if isinstance(value, dict):
             return _absolute(value, folder)
-        if key in ("path", "test", "folder", "synonyms") and isinstance(value, str) and "://" not in value:
+        if (
+            key in ("path", "test", "folder", "synonyms", "other_run")
+            and isinstance(value, str)
+            and value
+            and "://" not in value
+        ):
             return str(folder / Path(value).expanduser())
         return value
 

@@ -1,21 +1,37 @@
 """What tasks learn of their own, in training or by `shelfspace fit RUN TASK`."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shelfspace import config
 from shelfspace.classifying.classifier import Classify
 from shelfspace.classifying.fitted import FittedClassify
 from shelfspace.classifying.learning import learnt_from as classifier_of
-from shelfspace.errors import MissingExtraError
+from shelfspace.errors import ConfigError, MissingExtraError
+from shelfspace.evaluation.befriended import befriended
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
+from shelfspace.evaluation.welcomed import judge, welcomed
+from shelfspace.holding import Holding
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
+from shelfspace.linear.vectors import ItemVectors
 from shelfspace.matching.fitted import FittedMatch, kept, learnt_from
 from shelfspace.matching.labelled import Labelled
 from shelfspace.matching.matcher import Match
+from shelfspace.newcomers.elsewhere import Elsewhere
+from shelfspace.newcomers.evidence import Evidence
+from shelfspace.newcomers.fitted import FittedNewcomers, Newcomers
+from shelfspace.newcomers.learning import chosen_strengths, popular_half_life, split
+from shelfspace.people.fitted import FittedPeople, People
+from shelfspace.people.friends import Closeness
+from shelfspace.people.graph import SocialGraph
+from shelfspace.people.learning import hidden, learnt_weights
+from shelfspace.people.profiles import Profiles
+from shelfspace.people.tastes import Tastes, placed
 from shelfspace.plan import Plan
+from shelfspace.shop.history import History
 from shelfspace.shop.shop import Shop
 from shelfspace.stored import Fitted
 
@@ -82,10 +98,72 @@ def _encoder(name: str, install: str, **given: Any) -> PhotoVectors | TextVector
     return reader
 
 
+def _people(settings: People, shop: Shop, seed: int) -> FittedPeople:
+    graph = SocialGraph.of(shop.tables.get("relations"), shop.users, shop.catalogue.ids)
+    profiles = Profiles.of(shop.tables.get("users"), graph.people)
+    tastes = placed(Tastes.of(shop.history, len(shop.users)).items, shop.users.rows(graph.people.array))
+    taught, asked = hidden(graph, settings.hidden, seed=seed)
+    whole, most = Closeness.of(graph, tastes, profiles.member, seed=seed), settings.max_cases
+    known = Closeness.of(taught.graph, tastes, profiles.member, seed=seed)
+    weights = learnt_weights(known, taught, most=most, seed=seed)
+    known = Closeness.of(asked.graph, tastes, profiles.member, seed=seed)
+    figures = befriended(known, asked, weights, most=most, seed=seed)
+    return FittedPeople(settings, graph, profiles, whole.embedding, weights, figures, graph.notes)
+
+
+def _newcomers(settings: Newcomers, shop: Shop, seed: int) -> FittedNewcomers:
+    graph = SocialGraph.of(shop.tables.get("relations"), shop.users, shop.catalogue.ids)
+    profiles = Profiles.of(shop.tables.get("users"), graph.people)
+    history = shop.history
+    if history.clock == "calendar" and history.num_events:
+        history = replace(history, now=float(history.time.max()))
+    other = Holding.open(settings.other_run) if settings.other_run else None
+    apart = split(
+        settings, graph, profiles, None if other is None else other.users, history, shop.users, seed=seed
+    )
+    elsewhere = _elsewhere(other, apart.taught, shop)
+
+    def evidence(popular_half_life: float) -> Evidence:
+        return Evidence.of(
+            graph,
+            profiles,
+            elsewhere,
+            apart.taught,
+            shop.users,
+            half_life=settings.half_life,
+            popular_half_life=popular_half_life,
+        )
+
+    half_life = popular_half_life(evidence, apart.valid, judge, history.clock)
+    known = evidence(half_life)
+    strengths = chosen_strengths(known, apart.valid, judge)
+    figures = welcomed(known, strengths, apart.test, seed=seed)
+    elsewhere = _elsewhere(other, history, shop)  # anew: what was hidden is known now
+    return FittedNewcomers(settings, graph, profiles, elsewhere, strengths, half_life, figures, graph.notes)
+
+
+def _elsewhere(other: Holding | None, history: History, shop: Shop) -> Elsewhere | None:
+    """Read the listings of another shop as this one's space reads those that come later."""
+    if other is None:
+        return None
+    made = ItemVectors().learn(history, shop.catalogue)
+    if made.listed is None:
+        raise ConfigError(
+            "[newcomers] other_run: this shop's items have no titles to compare with those of the other"
+        )
+    listed = made.listed.vectors(other.catalogue)
+    return Elsewhere.of(other.users, other.tastes.items, other.tastes.vectors, listed, made.vectors)
+
+
 def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     """Return what `metrics.json` says of tasks, by their names."""
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}
 
 
-FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {"classify": _classifying, "match": _matching}
+FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "classify": _classifying,
+    "match": _matching,
+    "newcomers": _newcomers,
+    "people": _people,
+}
 """Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

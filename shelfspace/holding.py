@@ -12,6 +12,7 @@ from typing import Self
 
 from shelfspace.disk import reading, replace
 from shelfspace.errors import SpaceError
+from shelfspace.people.tastes import Tastes
 from shelfspace.stored import Contents, read, write
 
 
@@ -23,6 +24,11 @@ class Holding(Contents):
     def titles(self) -> list[str]:
         """What to show for each item: its title, or its id where it has none."""
         return self.catalogue.titles()
+
+    @cached_property
+    def tastes(self) -> Tastes:
+        """What each of the named users took, weighed by rarity, and where they lie in the space."""
+        return Tastes.of(self.history, len(self.users), self.vectors)
 
     def __repr__(self) -> str:
         where = f" at {self.folder}" if self.folder else ""

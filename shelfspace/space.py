@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from shelfspace.holding import Holding
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.match import match
+from shelfspace.tasks.people import people
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.similar import similar
 
@@ -23,6 +24,7 @@ class Space(Holding):
 
     classify = classify
     match = match
+    people = people
     recommend = recommend
     similar = similar
 

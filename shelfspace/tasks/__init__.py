@@ -9,6 +9,7 @@ from shelfspace.tasks.classify import classify
 from shelfspace.tasks.groups import Groups
 from shelfspace.tasks.labels import Labels
 from shelfspace.tasks.match import match
+from shelfspace.tasks.people import people
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.results import Hits
 from shelfspace.tasks.similar import similar
@@ -37,6 +38,7 @@ def _items(space: Holding) -> Sequence[str]:
 TASKS = {
     "classify": Task(classify),
     "match": Task(match),
+    "people": Task(people, _users),
     "recommend": Task(recommend, _users),
     "similar": Task(similar, _items),
 }

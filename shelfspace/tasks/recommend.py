@@ -13,6 +13,7 @@ from shelfspace.errors import InputError, UnknownIdError, did_you_mean
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.newcomers import Newcomers
 from shelfspace.tasks.results import Hit, Hits, Why
 from shelfspace.tasks.similar import checked_k
 
@@ -39,6 +40,8 @@ def recommend(
     k: int = 10,
     seen: Seen = "exclude",
     where: str | None = None,
+    phrase: str | None = None,
+    profile: str | None = None,
     why: bool = False,
 ) -> Hits:
     """Return the items that a shopper is most likely to take next.
@@ -52,14 +55,18 @@ def recommend(
         seen: `exclude` leaves out what the shopper had before, `include` lets it come again, `only` asks what to
             buy again.
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
+        phrase: what a shopper without a history says they look for: the listings nearest to it answer.
+        profile: what is known of a shopper without a history, such as `age=25-34, income=35-49K`, instead of what the
+            users table says of them; where `newcomers` was fitted, those like them answer, and friends, and what they
+            had in another shop.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
 
     Raises:
         UnknownIdError: an item of the history is not in the catalogue. (An unknown user is no error: the shop's
             popular items answer, and a note says so.)
         FilterError: `where` cannot be read.
-        InputError: k is out of range, a time cannot be read, a history comes with several users, or the space was
-            made from listings alone.
+        InputError: k is out of range, a time, phrase or profile cannot be read, a history comes with several users, or
+            the space was made from listings alone.
 
     Example:
         >>> space.recommend("user-7", k=5)  # doctest: +SKIP
@@ -71,8 +78,9 @@ def recommend(
     users = [user] if isinstance(user, str) else list(user or [])
     if history is not None and len(users) > 1:
         raise InputError("a history belongs to one shopper; give one user with it, or none")
-    notes: list[str] = []
-    queries = _queries(space, users, history, notes)
+    newcomers = Newcomers.of(space, users, is_session=bool(history), phrase=phrase, profile=profile)
+    notes = newcomers.notes
+    queries = _queries(space, users, history, notes, newcomers.sources)
     subjects = users or ["this shopper" if history else "anyone"]
     matches = allowed_items(space, where)
     mode: Mode = "new" if seen == "exclude" else "any"
@@ -80,6 +88,7 @@ def recommend(
     for start, block in _blocks(queries, len(matches)):
         allowed = _allowed(block, matches, seen)
         scores = space.blend.scores(block, allowed, mode, at_least=k)
+        newcomers.fill(start, scores, allowed)
         unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
         if unanswered.any():  # no model of the blend knows what to show to somebody without a history
             taken = np.log1p(np.bincount(space.history.item, minlength=len(space.catalogue)))
@@ -94,22 +103,29 @@ def recommend(
                     (Why("popularity", None, None, float(value)),) for value in values
                 ]
                 parts = popular if unanswered[n] else _why(space, block.of_users([n]), rows, mode)
+                if newcomers.sources[start + n]:
+                    parts = newcomers.why(start + n, rows)
             texts = space.catalogue.ids.texts(rows)
             for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
-                hits.append(Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1]))
-    return Hits.of(hits, notes, why=why)
+                more = newcomers.more(start + n)
+                hits.append(Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1], more))
+    return Hits.of(hits, notes, why=why, more=newcomers.columns)
 
 
 def _queries(
-    space: Holding, users: list[str], history: Sequence[str | Event] | None, notes: list[str]
+    space: Holding,
+    users: list[str],
+    history: Sequence[str | Event] | None,
+    notes: list[str],
+    sources: Sequence[tuple[str, ...]],
 ) -> History:
     known = space.history
     rows = space.users.rows(users) if users else np.zeros(0, np.int32)
-    for text in (u for u, row in zip(users, rows, strict=True) if row < 0):
+    for text in (u for u, row, known in zip(users, rows, sources, strict=False) if row < 0 and not known):
         near = did_you_mean(text, space.users.array.to_pylist()) if len(space.users) <= 50_000 else ""
         if not history:
             notes.append(f"user {text!r} is not known{near}; the shop's popular items answer")
-    if not users and not history:
+    if not users and not history and not sources[0]:
         notes.append("no user and no history; the shop's popular items answer")
     # an unknown user asks with an empty row: `of_users` needs one, and only known rows are filled from it
     asked = known.of_users(np.maximum(rows, 0)) if users else _empty(known)

@@ -99,6 +99,15 @@ def checked_k(k: int) -> None:
         raise InputError(f"k = {k} is out of range; give 1 to {MAX_K:,}")
 
 
+def phrase_vector(space: Holding, phrase: str) -> Floats:
+    """Return where a listing of these words would lie, float32 [1, D]; 0 where no word is known.
+
+    Raises:
+        InputError: it is too long, or the space does not read listings.
+    """
+    return _listed(space, _Said(phrase, None))
+
+
 @dataclass(frozen=True)
 class _Said:
     """What is told of a listing that is not there; false where nothing is."""

@@ -1,0 +1,1 @@
+"""Shoppers beside shoppers: who is alike, and who knows whom."""
