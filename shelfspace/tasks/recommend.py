@@ -11,9 +11,12 @@ import numpy.typing as npt
 from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
 from shelfspace.holding import Holding
+from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.lists import Lists
 from shelfspace.tasks.results import Hit, Hits, Why
+from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import checked_k
 
 Seen = Literal["exclude", "include", "only"]
@@ -39,6 +42,10 @@ def recommend(
     k: int = 10,
     seen: Seen = "exclude",
     where: str | None = None,
+    diversity: float = 0.0,
+    diversify: Diversify = "mmr",
+    explore: float = 0.0,
+    seed: int | None = None,
     why: bool = False,
 ) -> Hits:
     """Return the items that a shopper is most likely to take next.
@@ -52,14 +59,21 @@ def recommend(
         seen: `exclude` leaves out what the shopper had before, `include` lets it come again, `only` asks what to
             buy again.
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
+        diversity: how much it counts that items of a list are unlike each other, 0 (not at all) to 1 (nothing else).
+        diversify: by the nearest item of the list (`mmr`), or by what is new beside all of them together (`dpp`).
+        explore: the chance that a place is left to chance; the columns `list_id` and `propensity` (the exact chance of
+            the item to stand at its place) make a log that `offpolicy` reads.
+        seed: of what is left to chance; a shopper's draws do not depend on who else is asked for.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
+
+    Pins, boosts and shares of the shop's rules, diversity and chance change the order, not the scores.
 
     Raises:
         UnknownIdError: an item of the history is not in the catalogue. (An unknown user is no error: the shop's
             popular items answer, and a note says so.)
         FilterError: `where` cannot be read.
-        InputError: k is out of range, a time cannot be read, a history comes with several users, or the space was
-            made from listings alone.
+        InputError: k or another setting is out of range, a time cannot be read, a history comes with several users, or
+            the space was made from listings alone.
 
     Example:
         >>> space.recommend("user-7", k=5)  # doctest: +SKIP
@@ -75,17 +89,19 @@ def recommend(
     queries = _queries(space, users, history, notes)
     subjects = users or ["this shopper" if history else "anyone"]
     matches = allowed_items(space, where)
+    lists = Lists(space, "recommend", k, diversity, diversify, explore, seed)
     mode: Mode = "new" if seen == "exclude" else "any"
     hits: list[Hit] = []
     for start, block in _blocks(queries, len(matches)):
         allowed = _allowed(block, matches, seen)
-        scores = space.blend.scores(block, allowed, mode, at_least=k)
+        scores = space.blend.scores(block, allowed, mode, at_least=lists.at_least)
         unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
         if unanswered.any():  # no model of the blend knows what to show to somebody without a history
             taken = np.log1p(np.bincount(space.history.item, minlength=len(space.catalogue)))
             scores[unanswered] = np.where(allowed[unanswered] & (taken > 0), taken, -np.inf)
-        for n, (rows, values) in enumerate(_best(scores, k)):
-            subject = subjects[start + n]
+        for n, listed in enumerate(lists.of(subjects[start : start + len(block)], scores, allowed)):
+            subject, rows = subjects[start + n], listed.rows
+            values = _scored(space, block.of_users([n]), rows, listed.scores, mode)
             if len(rows) < k:
                 notes.append(_shortfall(subject, len(rows), k, int(allowed[n].sum()), seen))
             parts: list[tuple[Why, ...]] = [()] * len(rows)
@@ -96,8 +112,9 @@ def recommend(
                 parts = popular if unanswered[n] else _why(space, block.of_users([n]), rows, mode)
             texts = space.catalogue.ids.texts(rows)
             for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
-                hits.append(Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1]))
-    return Hits.of(hits, notes, why=why)
+                said, title = listed.more[rank - 1], space.titles[row]
+                hits.append(Hit(subject, rank, text, title, float(value), parts[rank - 1], said))
+    return Hits.of(hits, [*notes, *lists.notes], why=why, more=lists.columns)
 
 
 def _queries(
@@ -196,16 +213,18 @@ def _allowed(block: History, matches: npt.NDArray[np.bool_], seen: Seen) -> npt.
     return ~had & matches
 
 
-def _best(
-    scores: npt.NDArray[np.float32], k: int
-) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
-    """Yield for each user the rows and scores of the k best, the best first, equal scores in the catalogue's order."""
-    size = min(k, scores.shape[1])
-    top = np.sort(np.argpartition(scores, -size, axis=1)[:, -size:], axis=1)
-    for row_scores, row_top in zip(scores, top, strict=True):
-        order = row_top[np.argsort(-row_scores[row_top], kind="stable")]
-        order = order[np.isfinite(row_scores[order])]
-        yield order.astype(np.int32), row_scores[order]
+def _scored(
+    space: Holding,
+    query: History,
+    rows: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float32],
+    mode: Mode,
+) -> npt.NDArray[np.float32]:
+    """Return the scores; of what was pinned and is no candidate, the sum of its reasons."""
+    if np.isfinite(values).all():
+        return values
+    summed = [sum(part.amount for part in parts) for parts in space.blend.reasons(query, rows, mode)]
+    return np.where(np.isfinite(values), values, np.asarray(summed, np.float32))
 
 
 def _shortfall(subject: str, found: int, k: int, allowed: int, seen: Seen) -> str:
@@ -216,10 +235,10 @@ def _shortfall(subject: str, found: int, k: int, allowed: int, seen: Seen) -> st
 
 
 def _why(space: Holding, query: History, rows: npt.NDArray[np.int32], mode: Mode) -> list[tuple[Why, ...]]:
-    ids = space.catalogue.ids
+    ids, blocked = space.catalogue.ids, blocked_items(space)
 
     def said(part: Part) -> Why:
-        if part.item < 0:
+        if part.item < 0 or blocked[part.item]:
             return Why(part.retriever, None, None, part.amount)
         return Why(part.retriever, ids.text(part.item), space.titles[part.item], part.amount)
 
