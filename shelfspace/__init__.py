@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shelfspace.space import Space
     from shelfspace.tasks.groups import Groups
     from shelfspace.tasks.labels import Labels
-    from shelfspace.tasks.recommend import Event
+    from shelfspace.tasks.pasts import Event
     from shelfspace.tasks.results import Hit, Hits
     from shelfspace.tuning import tune
 
@@ -45,7 +45,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Event": "shelfspace.tasks.recommend",
+    "Event": "shelfspace.tasks.pasts",
     "Groups": "shelfspace.tasks.groups",
     "Hit": "shelfspace.tasks.results",
     "Hits": "shelfspace.tasks.results",

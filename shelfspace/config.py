@@ -271,18 +271,14 @@ def _read(path: Path) -> Table:
 
 
 _PATHS = ("path", "test", "folder", "synonyms", "other_run")
+"""Settings that name a file or a folder, relative to the file that says them."""
 
 
 def _absolute(section: Table, folder: Path) -> Table:
     def fix(key: str, value: Any) -> Any:
         if isinstance(value, dict):
             return _absolute(value, folder)
-        if (
-            key in ("path", "test", "folder", "synonyms", "other_run")
-            and isinstance(value, str)
-            and value
-            and "://" not in value
-        ):
+        if key in _PATHS and isinstance(value, str) and value and "://" not in value:
             return str(folder / Path(value).expanduser())
         return value
 

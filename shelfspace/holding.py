@@ -2,23 +2,30 @@
 
 RUN/current      names N, replaced atomically
 RUN/spaces/N/    a version, immutable; see `stored`
+RUN/rules.toml   what the shop wants shown or not; changed by hand, read when the space is opened
 """
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from shelfspace.disk import reading, replace
+from shelfspace import disk
+from shelfspace.disk import reading
 from shelfspace.errors import SpaceError
 from shelfspace.people.tastes import Tastes
+from shelfspace.ruling.rules import FILE, Rules
 from shelfspace.stored import Contents, read, write
 
 
 @dataclass(frozen=True)
 class Holding(Contents):
-    """A trained space; its fields are those of `Contents`."""
+    """A trained space; its fields are those of `Contents`, and the rules of the shop."""
+
+    rules: Rules = field(default_factory=Rules)
 
     @cached_property
     def titles(self) -> list[str]:
@@ -29,6 +36,31 @@ class Holding(Contents):
     def tastes(self) -> Tastes:
         """What each of the named users took, weighed by rarity, and where they lie in the space."""
         return Tastes.of(self.history, len(self.users), self.vectors)
+
+    @cached_property
+    def ruled(self) -> dict[Any, Any]:
+        """What was made of rules for this catalogue, kept for the next question."""
+        return {}
+
+    def with_rules(
+        self, rules: Rules | Mapping[str, Any] | str | Path | None, *, at: datetime | None = None
+    ) -> Self:
+        """Return the space with other rules; the run folder keeps its own.
+
+        Args:
+            rules: as `rules.toml` has them: a file, or a mapping of it; None: no rules.
+            at: the moment that counts as now; None: the clock's.
+
+        Raises:
+            ConfigError: a rule is not what it must be, contradicts another, or cannot be told of this catalogue.
+
+        Example:
+            >>> space.with_rules({"block": [{"items": ["sku-7"]}]}).similar("sku-42")  # doctest: +SKIP
+        """
+        if isinstance(rules, str | Path):
+            rules = Rules.read(Path(rules))
+        found = rules if isinstance(rules, Rules) else Rules.of(rules or {})
+        return replace(self, rules=found.moved(at) if at is not None else found)
 
     def __repr__(self) -> str:
         where = f" at {self.folder}" if self.folder else ""
@@ -54,7 +86,7 @@ class Holding(Contents):
         unfinished.mkdir()
         write(self, unfinished)
         unfinished.rename(spaces / str(number))
-        replace(Path(run) / "current", str(number))
+        disk.replace(Path(run) / "current", str(number))
         return spaces / str(number)
 
     @classmethod
@@ -63,6 +95,7 @@ class Holding(Contents):
 
         Raises:
             SpaceError: the folder or a file in it is missing, damaged or of another format; it names the file.
+            ConfigError: a rule of its `rules.toml` is not what it must be.
         """
         run = Path(run)
         if not run.is_dir():
@@ -71,4 +104,5 @@ class Holding(Contents):
             raise SpaceError(f"{run} holds no finished space: it has no file named `current`")
         with reading(run / "current"):
             number = int((run / "current").read_text("utf-8"))
-        return cls(**read(run / "spaces" / str(number)), folder=run)
+        rules = Rules.read(run / FILE) if (run / FILE).is_file() else Rules()
+        return cls(**read(run / "spaces" / str(number)), folder=run, rules=rules)

@@ -11,6 +11,7 @@ import numpy as np
 import tomlkit
 
 from shelfspace import config as settings
+from shelfspace import disk
 from shelfspace.deciding import decided, models_of
 from shelfspace.errors import ConfigError, GateError, SpaceError, did_you_mean
 from shelfspace.evaluation.card import write_card, write_listings_card
@@ -21,12 +22,14 @@ from shelfspace.evaluation.report import Neighbours, write_report
 from shelfspace.fitting import FITS, fit_tasks, measured
 from shelfspace.making import space_of_events, space_of_listings
 from shelfspace.plan import Plan, filled
+from shelfspace.ruling.rules import FILE, Rules
 from shelfspace.shop.check import Check, write_page
 from shelfspace.shop.reading import read_shop, require_trainable
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.sections import folder_config
 from shelfspace.shop.shop import Shop
 from shelfspace.space import Space
+from shelfspace.tasks.ruled import check_rules
 
 Source = str | Path | Mapping[str, Any]
 
@@ -95,6 +98,8 @@ def train(
     checkpoint = _checkpoint(out, table, resume=resume)
     shop = read(plan, frames, out, told)
     require_trainable(shop)
+    rules = plan.rules or (Rules.read(out / FILE) if (out / FILE).is_file() else Rules())
+    check_rules(rules, shop.catalogue, shop.history.clock)  # now, not when all is trained
     if "events" not in table:
         if start is not None:
             raise ConfigError("a shop of listings alone begins anew: leave out the run to start from")
@@ -114,6 +119,7 @@ def train(
     if space is None:
         raise GateError(gate.text)
     (out / "config.toml").write_text(tomlkit.dumps(filled(plan, chosen, shop)), "utf-8")
+    _keep_rules(table, out)
     space.save(out)
     shutil.rmtree(checkpoint)
     return Space.open(out)
@@ -228,10 +234,20 @@ def _of_listings(plan: Plan, shop: Shop, out: Path, told: Told | None) -> Space:
     """Make and write the space of a shop without events."""
     space, metrics = space_of_listings(plan, shop, told)
     (out / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=1), "utf-8")
-    (out / "config.toml").write_text(tomlkit.dumps(plan.table), "utf-8")
+    saved = {name: section for name, section in plan.table.items() if name != "rules"}
+    (out / "config.toml").write_text(tomlkit.dumps(saved), "utf-8")
     write_listings_card(out / "card.md", metrics, {"items": len(shop.catalogue)})
+    _keep_rules(plan.table, out)
     space.save(out)
     return Space.open(out)
+
+
+def _keep_rules(table: settings.Table, out: Path) -> None:
+    """Copy the rules that the settings name into the run; without a section those that are there stay."""
+    rules = table.get("rules")
+    if rules is not None:
+        text = Path(rules["path"]).read_text("utf-8") if "path" in rules else tomlkit.dumps(rules)
+        disk.replace(out / FILE, text)
 
 
 def read(plan: Plan, frames: Mapping[str, Any], out: Path | None, told: Told | None = None) -> Shop:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from shelfspace import config as settings
@@ -16,6 +17,7 @@ from shelfspace.index import open_index
 from shelfspace.matching.matcher import Match
 from shelfspace.newcomers.fitted import Newcomers
 from shelfspace.people.fitted import People
+from shelfspace.ruling.rules import Rules
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import PROTOCOLS, possible_protocols
@@ -93,6 +95,7 @@ class Plan:
     indexing: Indexing
     tasks: Mapping[str, object]
     members: "dict[str, LearningPlan]"
+    rules: Rules | None
 
     @classmethod
     def of(cls, table: settings.Table) -> "Plan":
@@ -111,6 +114,7 @@ class Plan:
                 "learnt_knn",
                 "autoencoder",
                 "tune",
+                "rules",
                 *TASKS,
                 "members",
                 *LEARNING,
@@ -161,6 +165,7 @@ class Plan:
             parts["index"],
             {name: _task(table, name) for name in TASKS if table.get(name, False) is not False},
             members,
+            _rules(table),
         )
 
 
@@ -220,6 +225,15 @@ def _task(table: settings.Table, name: str) -> object:
     return TASKS[name](**settings.checked(TASKS[name], section, name))
 
 
+def _rules(table: settings.Table) -> Rules | None:
+    """Check `[rules]`: a path, or the rules themselves; None where the file says nothing of them."""
+    rules = table.get("rules")
+    if rules is None or "path" not in rules:
+        return None if rules is None else Rules.of(rules)
+    settings.refuse_unknown(rules, ["path"], "rules")
+    return Rules.read(Path(rules["path"]))
+
+
 def _loop(training: Training) -> Optimisation:
     return Optimisation(**{name: getattr(training, name) for name in settings.settings_of(Optimisation())})
 
@@ -244,6 +258,7 @@ _SECTIONS = {"evaluation": Evaluation, "training": Training, "blend": Mixing, "i
 def filled(plan: Plan, chosen: Chosen, shop: Shop) -> settings.Table:
     """Return the settings with everything in them, defaults and what validation chose."""
     table = settings.merged({}, plan.table)
+    table.pop("rules", None)  # they lie beside, where they may be changed
     for name, part in _SECTIONS.items():
         filled = settings.settings_of(part(**table.get(name, {})))
         table[name] = {key: value for key, value in filled.items() if value is not None}

@@ -10,6 +10,7 @@ from shelfspace.tasks.classify import classify
 from shelfspace.tasks.match import match
 from shelfspace.tasks.people import people
 from shelfspace.tasks.recommend import recommend
+from shelfspace.tasks.ruled import check_rules
 from shelfspace.tasks.similar import similar
 
 
@@ -27,6 +28,9 @@ class Space(Holding):
     people = people
     recommend = recommend
     similar = similar
+
+    def __post_init__(self) -> None:
+        check_rules(self.rules, self.catalogue, self.history.clock)
 
     def export(self, to: str | Path) -> int:
         """Write every item's vector to a Parquet file: `item_id`, `title`, `vector` (float32 [embedding_dim]).

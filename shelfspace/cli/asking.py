@@ -18,7 +18,7 @@ from shelfspace.errors import InputError
 from shelfspace.space import Space
 from shelfspace.tasks import Answer, Task
 from shelfspace.tasks.groups import Groups
-from shelfspace.tasks.recommend import Event
+from shelfspace.tasks.pasts import Event
 
 BATCH = 4096
 """Subjects asked at once when everyone is asked."""

@@ -1,6 +1,10 @@
-"""Which items may be answered: what a filter asks for. Every task that answers with items goes through here."""
+"""Which items may be answered: what a filter asks for, less what the rules of the shop refuse.
+
+Every task that answers with items goes through here.
+"""
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.ruled import refused_items
 from shelfspace.tasks.where import Mask, where_mask
 
 
@@ -10,4 +14,5 @@ def allowed_items(space: Holding, where: str | None) -> Mask:
     Raises:
         FilterError: `where` cannot be read.
     """
-    return where_mask(where, space.catalogue)
+    allowed = where_mask(where, space.catalogue)
+    return allowed & ~refused_items(space) if space.rules else allowed

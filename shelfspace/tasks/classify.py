@@ -18,6 +18,7 @@ from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.against import catalogue_at
 from shelfspace.tasks.labels import Label, Labels
+from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import MAX_PHRASE
 
 Parts = tuple[tuple[str, float], ...]
@@ -89,9 +90,12 @@ def classify(
         rows = np.arange(len(asked))
     else:
         asked, answers = space.catalogue, fitted.answers
+    blocked = blocked_items(space) if asked is space.catalogue else np.zeros(len(asked), bool)
+    if blocked.any():
+        notes.append(f"{int(blocked.sum()):,} blocked listings are left out")
     found: list[Label] = []
     for name in columns:
-        one = _Asked(fitted, asked, name, answers[name], why)
+        one = _Asked(fitted, asked, name, answers[name], why, ~blocked)
         found += one.suspicious(rows) if suspicious else one.labels(rows, k)
         if suspicious:
             continue
@@ -112,12 +116,13 @@ class _Asked:
     column: str
     answers: Answers
     why: bool
+    shown: npt.NDArray[np.bool_]
 
     def rows(self, rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """Return these listings; those without a label where none are said."""
         if rows is not None:
-            return rows
-        return np.flatnonzero([path is None for path in self._given()])
+            return rows[self.shown[rows]]
+        return np.flatnonzero(np.array([path is None for path in self._given()], bool) & self.shown)
 
     def labels(self, rows: npt.NDArray[np.int64] | None, k: int) -> Iterator[Label]:
         """Yield the labels of each listing: the answer, or the k likeliest."""
@@ -142,7 +147,8 @@ class _Asked:
         """Yield the labels that are probably wrong, the most suspicious first, with what is likelier."""
         odd, titles = self.fitted.suspects[self.column], self.catalogue.titles()
         paths = self.fitted.classifier.heads[self.column].classes.paths
-        shown = np.flatnonzero(np.ones(len(odd), bool) if rows is None else np.isin(odd.row, rows))
+        asked = np.ones(len(odd), bool) if rows is None else np.isin(odd.row, rows)
+        shown = np.flatnonzero(asked & self.shown[odd.row])
         ids, parts = self.catalogue.ids.texts(odd.row[shown]), self._parts(odd.row[shown])
         for n, at in enumerate(shown.tolist()):
             likely, given = paths[int(odd.likely[at])], paths[int(odd.given[at])]

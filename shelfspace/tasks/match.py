@@ -16,6 +16,7 @@ from shelfspace.matching.matcher import Compared, Found
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.tasks.against import catalogue_at
 from shelfspace.tasks.groups import Groups, Member, Paired
+from shelfspace.tasks.ruled import blocked_items, blocked_rows
 
 NEAR = 0.5
 """Pairs that came so near to the threshold, as a share of it, are told as well."""
@@ -60,6 +61,9 @@ def match(
     found = fitted.found if against is None or compared is None else fitted.matcher.found(compared)
     if least is not None:
         found = Found(found.pairs, found.chance, found.chance >= least)
+    blocked = blocked_rows(space, found.pairs.left) | blocked_rows(space, found.pairs.right)
+    if blocked.any():
+        found = Found(found.pairs.take(~blocked), found.chance[~blocked], found.said[~blocked])
     threshold = fitted.matcher.threshold if least is None else least
     group = groups_of(found, len(both.ids), threshold)
     several = np.bincount(group) > 1
@@ -73,7 +77,7 @@ def match(
     return Groups.of(
         list(both.members(found, group, shown)),
         list(both.paired(found, group, rows, parts)),
-        [*fitted.notes, *_notes(fitted, items, several[group[wanted]])],
+        [*fitted.notes, *_left_out(space), *_notes(fitted, items, several[group[wanted]])],
     )
 
 
@@ -148,6 +152,12 @@ class _Both:
 
     def _each(self) -> list[Catalogue]:
         return [self.own] if self.other is None else [self.own, self.other]
+
+
+def _left_out(space: Holding) -> Iterator[str]:
+    number = int(blocked_items(space).sum())
+    if number:
+        yield f"{number:,} blocked listings are left out"
 
 
 def _notes(fitted: FittedMatch, items: Sequence[str], partnered: npt.NDArray[np.bool_]) -> Iterator[str]:

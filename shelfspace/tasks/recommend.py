@@ -1,35 +1,34 @@
 """What a shopper will want next."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from shelfspace.blend import Mode, Part
-from shelfspace.errors import InputError, UnknownIdError, did_you_mean
+from shelfspace.errors import InputError
 from shelfspace.holding import Holding
+from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.lists import Listed, Lists
 from shelfspace.tasks.newcomers import Newcomers
-from shelfspace.tasks.results import Hit, Hits, Why
+from shelfspace.tasks.pasts import Event, queries_of
+from shelfspace.tasks.results import Hit, Hits, Value, Why
+from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import checked_k
+from shelfspace.tasks.where import Mask
 
 Seen = Literal["exclude", "include", "only"]
+Rows = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.float32]
 
 BLOCK_VALUES = 8_000_000
 """Scores held at once, for each retriever: 32 MB of float32."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing a shopper did: `timestamp` as ISO text, a datetime, or a step where the shop counts steps."""
-
-    item_id: str
-    timestamp: str | datetime | float | None = None
-    event: str | None = None
 
 
 def recommend(
@@ -42,6 +41,10 @@ def recommend(
     where: str | None = None,
     phrase: str | None = None,
     profile: str | None = None,
+    diversity: float = 0.0,
+    diversify: Diversify = "mmr",
+    explore: float = 0.0,
+    seed: int | None = None,
     why: bool = False,
 ) -> Hits:
     """Return the items that a shopper is most likely to take next.
@@ -59,14 +62,21 @@ def recommend(
         profile: what is known of a shopper without a history, such as `age=25-34, income=35-49K`, instead of what the
             users table says of them; where `newcomers` was fitted, those like them answer, and friends, and what they
             had in another shop.
+        diversity: how much it counts that items of a list are unlike each other, 0 (not at all) to 1 (nothing else).
+        diversify: by the nearest item of the list (`mmr`), or by what is new beside all of them together (`dpp`).
+        explore: the chance that a place is left to chance; the columns `list_id` and `propensity` (the exact chance of
+            the item to stand at its place) make a log that `offpolicy` reads.
+        seed: of what is left to chance; a shopper's draws do not depend on who else is asked for.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
+
+    Pins, boosts and shares of the shop's rules, diversity and chance change the order, not the scores.
 
     Raises:
         UnknownIdError: an item of the history is not in the catalogue. (An unknown user is no error: the shop's
             popular items answer, and a note says so.)
         FilterError: `where` cannot be read.
-        InputError: k is out of range, a time, phrase or profile cannot be read, a history comes with several users, or
-            the space was made from listings alone.
+        InputError: k or another setting is out of range, a time, phrase or profile cannot be read, a history comes with
+            several users, or the space was made from listings alone.
 
     Example:
         >>> space.recommend("user-7", k=5)  # doctest: +SKIP
@@ -79,149 +89,99 @@ def recommend(
     if history is not None and len(users) > 1:
         raise InputError("a history belongs to one shopper; give one user with it, or none")
     newcomers = Newcomers.of(space, users, is_session=bool(history), phrase=phrase, profile=profile)
-    notes = newcomers.notes
-    queries = _queries(space, users, history, notes, newcomers.sources)
+    queries = queries_of(space, users, history, newcomers.notes, newcomers.sources)
     subjects = users or ["this shopper" if history else "anyone"]
-    matches = allowed_items(space, where)
-    mode: Mode = "new" if seen == "exclude" else "any"
-    hits: list[Hit] = []
-    for start, block in _blocks(queries, len(matches)):
-        allowed = _allowed(block, matches, seen)
-        scores = space.blend.scores(block, allowed, mode, at_least=k)
-        newcomers.fill(start, scores, allowed)
-        unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
-        if unanswered.any():  # no model of the blend knows what to show to somebody without a history
-            taken = np.log1p(np.bincount(space.history.item, minlength=len(space.catalogue)))
-            scores[unanswered] = np.where(allowed[unanswered] & (taken > 0), taken, -np.inf)
-        for n, (rows, values) in enumerate(_best(scores, k)):
-            subject = subjects[start + n]
-            if len(rows) < k:
-                notes.append(_shortfall(subject, len(rows), k, int(allowed[n].sum()), seen))
-            parts: list[tuple[Why, ...]] = [()] * len(rows)
-            if why:
-                popular: list[tuple[Why, ...]] = [
-                    (Why("popularity", None, None, float(value)),) for value in values
-                ]
-                parts = popular if unanswered[n] else _why(space, block.of_users([n]), rows, mode)
-                if newcomers.sources[start + n]:
-                    parts = newcomers.why(start + n, rows)
-            texts = space.catalogue.ids.texts(rows)
-            for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
-                more = newcomers.more(start + n)
-                hits.append(Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1], more))
-    return Hits.of(hits, notes, why=why, more=newcomers.columns)
+    lists = Lists(space, "recommend", k, diversity, diversify, explore, seed)
+    asked = _Asked(space, newcomers, lists, allowed_items(space, where), seen, why, newcomers.notes)
+    hits = [hit for start, block in _blocks(queries) for hit in asked.hits(start, block, subjects)]
+    return Hits.of(hits, [*asked.notes, *lists.notes], why=why, more=asked.columns)
 
 
-def _queries(
-    space: Holding,
-    users: list[str],
-    history: Sequence[str | Event] | None,
-    notes: list[str],
-    sources: Sequence[tuple[str, ...]],
-) -> History:
-    known = space.history
-    rows = space.users.rows(users) if users else np.zeros(0, np.int32)
-    for text in (u for u, row, known in zip(users, rows, sources, strict=False) if row < 0 and not known):
-        near = did_you_mean(text, space.users.array.to_pylist()) if len(space.users) <= 50_000 else ""
-        if not history:
-            notes.append(f"user {text!r} is not known{near}; the shop's popular items answer")
-    if not users and not history and not sources[0]:
-        notes.append("no user and no history; the shop's popular items answer")
-    # an unknown user asks with an empty row: `of_users` needs one, and only known rows are filled from it
-    asked = known.of_users(np.maximum(rows, 0)) if users else _empty(known)
-    if users and (rows < 0).any():
-        asked = replace(asked.keep(np.repeat(rows >= 0, asked.lengths())), who=rows)
-    return _with_events(space, asked, history) if history else asked
-
-
-def _empty(like: History) -> History:
-    nobody = like.of_users(np.zeros(0, np.int64))
-    return replace(nobody, indptr=np.zeros(2, np.int64), who=np.full(1, -1, np.int32))
-
-
-def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) -> History:
-    """Append events to a history of one row, each not before the one it follows."""
-    given = [Event(e) if isinstance(e, str) else e for e in events]
-    items = [_item_row(space, e.item_id) for e in given]
-    kinds = list(space.kinds)
-    latest = asked.now if asked.now is not None else (asked.time[-1] if asked.num_events else 0.0)
-    times, kind_rows = [], []
-    for event in given:
-        latest = _time(event.timestamp, asked) if event.timestamp is not None else _next(latest, asked)
-        times.append(latest)
-        if event.event is not None and event.event not in kinds:
-            raise InputError(
-                f"unknown event {event.event!r}{did_you_mean(event.event, kinds)}; known: {kinds}"
-            )
-        kind_rows.append(kinds.index(event.event) if event.event is not None else len(kinds) - 1)
-    weights = np.asarray([space.kinds[kinds[row]] for row in kind_rows], np.float32)
-    size = asked.num_events + len(given)
-    longer = History.of(
-        np.zeros(size, np.int64),
-        np.concatenate([asked.item, items]),
-        np.concatenate([asked.time, times]),
-        weight=np.concatenate([asked.weight, weights]),
-        kind=np.concatenate([asked.kind, kind_rows]),
-        basket=np.concatenate([asked.basket, np.full(len(given), -1)]),
-        num_users=1,
-        num_items=asked.num_items,
-        clock=asked.clock,
-        now=None if asked.now is None else max([asked.now, *times]),
-    )
-    return replace(longer, who=asked.who)
-
-
-def _item_row(space: Holding, text: str) -> int:
-    try:
-        return space.catalogue.ids.row(text)
-    except UnknownIdError as problem:
-        raise UnknownIdError(f"in the history: {problem}") from None
-
-
-def _next(latest: float, asked: History) -> float:
-    return latest + 1.0 if asked.clock == "steps" else latest
-
-
-def _time(value: str | datetime | float, asked: History) -> float:
-    if asked.clock != "calendar":
-        try:
-            return float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise InputError(f"timestamp {value!r}: this shop's times are steps; give a number") from None
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if not isinstance(moment, datetime):
-            moment = datetime.fromtimestamp(moment, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise InputError(f"timestamp {value!r} is not a time; write it as 2011-12-09T12:50") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 86_400.0
-
-
-def _blocks(queries: History, num_items: int) -> Iterator[tuple[int, History]]:
-    size = max(1, min(4096, BLOCK_VALUES // max(1, num_items)))
+def _blocks(queries: History) -> Iterator[tuple[int, History]]:
+    size = max(1, min(4096, BLOCK_VALUES // max(1, queries.num_items)))
     for start in range(0, len(queries), size):
         yield start, queries.of_users(np.arange(start, min(start + size, len(queries))))
 
 
-def _allowed(block: History, matches: npt.NDArray[np.bool_], seen: Seen) -> npt.NDArray[np.bool_]:
-    had = np.zeros((len(block), len(matches)), bool)
-    if seen != "include":
-        had[block.user(), block.item] = True
-    if seen == "only":
-        return had & matches
-    return ~had & matches
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of all users of one call. B users of a block, N items."""
 
+    space: Holding
+    newcomers: Newcomers
+    lists: Lists
+    matches: Mask
+    seen: Seen
+    why: bool
+    notes: list[str] = field(default_factory=list)
 
-def _best(
-    scores: npt.NDArray[np.float32], k: int
-) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
-    """Yield for each user the rows and scores of the k best, the best first, equal scores in the catalogue's order."""
-    size = min(k, scores.shape[1])
-    top = np.sort(np.argpartition(scores, -size, axis=1)[:, -size:], axis=1)
-    for row_scores, row_top in zip(scores, top, strict=True):
-        order = row_top[np.argsort(-row_scores[row_top], kind="stable")]
-        order = order[np.isfinite(row_scores[order])]
-        yield order.astype(np.int32), row_scores[order]
+    @property
+    def mode(self) -> Mode:
+        """Which weights of the blend."""
+        return "new" if self.seen == "exclude" else "any"
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """What is said of each answer beside its score."""
+        return {**self.newcomers.columns, **self.lists.columns}
+
+    @cached_property
+    def popular(self) -> Scores:
+        """What answers somebody of whom nothing is known, float32 [N]."""
+        counts = np.bincount(self.space.history.item, minlength=len(self.space.catalogue))
+        return np.log1p(counts).astype(np.float32)
+
+    def hits(self, start: int, block: History, subjects: Sequence[str]) -> Iterator[Hit]:
+        """Yield the answers of a block of users, the first of whom is the `start`-th of all."""
+        allowed = self._allowed(block)
+        scores = self._scores(block, allowed)
+        self.newcomers.fill(start, scores, allowed)
+        unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
+        if unanswered.any():  # no model of the blend knows what to show to somebody without a history
+            scores[unanswered] = np.where(allowed[unanswered] & (self.popular > 0), self.popular, -np.inf)
+        named = subjects[start : start + len(block)]
+        for n, listed in enumerate(self.lists.of(named, scores, allowed)):
+            if len(listed.rows) < self.lists.k:
+                self.notes.append(
+                    _shortfall(named[n], len(listed.rows), self.lists.k, int(allowed[n].sum()), self.seen)
+                )
+            reasons = self._reasons(start + n, block.of_users([n]), listed, popular=bool(unanswered[n]))
+            yield from self._of_one(named[n], start + n, listed, reasons)
+
+    def _of_one(
+        self, subject: str, number: int, listed: Listed, reasons: Sequence[tuple[Why, ...]]
+    ) -> Iterator[Hit]:
+        texts = self.space.catalogue.ids.texts(listed.rows)
+        source = self.newcomers.more(number)
+        for place, (row, text, value) in enumerate(zip(listed.rows, texts, listed.scores, strict=True)):
+            parts = reasons[place] if reasons else ()
+            # what was pinned and is no candidate has the sum of its reasons
+            score = float(value) if np.isfinite(value) else sum(part.amount for part in parts)
+            more: dict[str, Value] = {**source, **listed.more[place]}
+            yield Hit(
+                subject, place + 1, text, self.space.titles[row], score, parts if self.why else (), more
+            )
+
+    def _scores(self, block: History, allowed: npt.NDArray[np.bool_]) -> Scores:
+        return self.space.blend.scores(block, allowed, self.mode, at_least=self.lists.at_least)
+
+    def _allowed(self, block: History) -> npt.NDArray[np.bool_]:
+        had = np.zeros((len(block), len(self.matches)), bool)
+        if self.seen != "include":
+            had[block.user(), block.item] = True
+        return (had if self.seen == "only" else ~had) & self.matches
+
+    def _reasons(
+        self, number: int, query: History, listed: Listed, *, popular: bool
+    ) -> Sequence[tuple[Why, ...]]:
+        """Return what the scores of one user's list are made of; nothing where nobody needs it."""
+        if not self.why and np.isfinite(listed.scores).all():
+            return ()
+        if self.newcomers.sources[number]:
+            return self.newcomers.why(number, listed.rows)
+        if popular:
+            return [(Why("popularity", None, None, float(v)),) for v in self.popular[listed.rows]]
+        return _why(self.space, query, listed.rows, self.mode)
 
 
 def _shortfall(subject: str, found: int, k: int, allowed: int, seen: Seen) -> str:
@@ -231,11 +191,11 @@ def _shortfall(subject: str, found: int, k: int, allowed: int, seen: Seen) -> st
     return f"{subject}: {found} of {k}: no more items {rule}satisfy the filter"
 
 
-def _why(space: Holding, query: History, rows: npt.NDArray[np.int32], mode: Mode) -> list[tuple[Why, ...]]:
-    ids = space.catalogue.ids
+def _why(space: Holding, query: History, rows: Rows, mode: Mode) -> list[tuple[Why, ...]]:
+    ids, blocked = space.catalogue.ids, blocked_items(space)
 
     def said(part: Part) -> Why:
-        if part.item < 0:
+        if part.item < 0 or blocked[part.item]:
             return Why(part.retriever, None, None, part.amount)
         return Why(part.retriever, ids.text(part.item), space.titles[part.item], part.amount)
 

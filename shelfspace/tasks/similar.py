@@ -16,9 +16,11 @@ from shelfspace.holding import Holding
 from shelfspace.inputs.fields import Records
 from shelfspace.linear.vectors import unit_rows
 from shelfspace.photos.decoding import PhotoError, decoded
+from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.lists import Lists
 from shelfspace.tasks.results import Hit, Hits, Why
 
 MAX_K = 10_000
@@ -35,6 +37,8 @@ def similar(
     photo: str | Path | None = None,
     k: int = 10,
     where: str | None = None,
+    diversity: float = 0.0,
+    diversify: Diversify = "mmr",
     why: bool = False,
 ) -> Hits:
     """Return the items nearest to an item in the space, by cosine; or to a phrase or a photo; or to all that is given.
@@ -47,6 +51,8 @@ def similar(
         photo: a file: what would be a listing of this photo; with a phrase, of both, as the space joins them.
         k: how many answers, 1 to 10,000.
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
+        diversity: how much it counts that items of a list are unlike each other, 0 (not at all) to 1 (nothing else).
+        diversify: by the nearest item of the list (`mmr`), or by what is new beside all of them together (`dpp`).
         why: add what each score is made of: what shoppers do (`behaviour`) and what the listing says (`content`).
 
     Raises:
@@ -77,10 +83,14 @@ def similar(
     itself = sparse.csr_array(
         (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
     )
-    found, scores = space.index.search(queries, k, allowed=allowed, exclude=itself)
+    lists = Lists(space, "similar", k, diversity, diversify)
+    found, scores = space.index.search(queries, lists.at_least, allowed=allowed, exclude=itself)
     titles, hits = space.titles, []
     for n, subject in enumerate(subjects):
-        others = [(int(r), float(s)) for r, s in zip(found[n], scores[n], strict=True) if r >= 0]
+        there, own = found[n] >= 0, rows[n] if items else None
+        made = lists.near(subject, found[n][there], scores[n][there], allowed, own)
+        values = np.where(np.isfinite(made.scores), made.scores, space.vectors[made.rows] @ queries[n])
+        others = list(zip(made.rows.tolist(), values.tolist(), strict=True))
         if not queries[n].any():
             notes.append(f"{subject!r} has neither behaviour nor content yet, so nothing is near it")
             others = []
@@ -89,8 +99,8 @@ def similar(
         texts = space.catalogue.ids.texts([r for r, _ in others])
         for rank, ((r, score), text) in enumerate(zip(others, texts, strict=True), start=1):
             parts = _parts(space, queries[n], r) if why else ()
-            hits.append(Hit(subject, rank, text, titles[r], score, parts))
-    return Hits.of(hits, notes, why=why)
+            hits.append(Hit(subject, rank, text, titles[r], score, parts, made.more[rank - 1]))
+    return Hits.of(hits, [*notes, *lists.notes], why=why, more=lists.columns)
 
 
 def checked_k(k: int) -> None:

@@ -54,11 +54,19 @@ def tables(seed: int = 0) -> dict[str, pa.Table]:
             {
                 "user_id": [f"u-{n}" for n in range(people)],
                 "region": pa.array(region, pa.string()),
-                "age": pa.array([None if n == people - 1 else 20 + n % 50 for n in range(people)], pa.int64()),
+                "age": pa.array(
+                    [None if n == people - 1 else 20 + n % 50 for n in range(people)], pa.int64()
+                ),
             }
         ),
         "relations": pa.table(
-            {"head": head, "relation": ["friend"] * len(head), "tail": tail, "head_type": kinds, "tail_type": kinds}
+            {
+                "head": head,
+                "relation": ["friend"] * len(head),
+                "tail": tail,
+                "head_type": kinds,
+                "tail_type": kinds,
+            }
         ),
     }
 

@@ -1,0 +1,1 @@
+"""What the shop wants shown or not, whatever the models say: read, checked, in force or expired."""
