@@ -11,6 +11,7 @@ from shelfspace.errors import MissingExtraError
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
+from shelfspace.explaining.graph import Explain, FittedExplain
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.matching.fitted import FittedMatch, kept, learnt_from
 from shelfspace.matching.labelled import Labelled
@@ -62,6 +63,10 @@ def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
     )
 
 
+def _explaining(settings: Explain, shop: Shop, seed: int) -> FittedExplain:
+    return FittedExplain.of(settings, shop.tables.get("relations"), shop.catalogue.ids)
+
+
 def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
     """Return the frozen encoders that the settings name; without photos, or what reads them, none for photos."""
     found: dict[str, PhotoVectors | TextVectors] = {}
@@ -87,5 +92,9 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}
 
 
-FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {"classify": _classifying, "match": _matching}
+FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "classify": _classifying,
+    "explain": _explaining,
+    "match": _matching,
+}
 """Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

@@ -12,6 +12,7 @@ from shelfspace.evaluation.blending import Mixing
 from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.models import LinearModel, models_of
+from shelfspace.explaining.graph import Explain
 from shelfspace.index import open_index
 from shelfspace.matching.matcher import Match
 from shelfspace.shop.schema import TABLES
@@ -37,7 +38,7 @@ LEARNING = (
 )
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
-TASKS: dict[str, type] = {"classify": Classify, "match": Match}
+TASKS: dict[str, type] = {"classify": Classify, "explain": Explain, "match": Match}
 """The sections of tasks that learn something of their own: what holds the settings of each."""
 
 

@@ -1,8 +1,10 @@
 """What a shopper will want next."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -10,16 +12,22 @@ import numpy.typing as npt
 
 from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
+from shelfspace.explaining.counterfactual import Ask, counterfactuals
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
-from shelfspace.tasks.results import Hit, Hits, Why
+from shelfspace.tasks.joined import joins_of
+from shelfspace.tasks.results import TEXTS, Hit, Hits, Value, Why
 from shelfspace.tasks.similar import checked_k
 
 Seen = Literal["exclude", "include", "only"]
 
 BLOCK_VALUES = 8_000_000
 """Scores held at once, for each retriever: 32 MB of float32."""
+
+
+MOST_COUNTERED = 20
+"""Answers of a list of which it is looked for what would take them off it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,9 @@ def recommend(
             buy again.
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
+            Beside it `unless`: the fewest past items, up to three, without which the answer would not be on the list
+            (empty where none are found, null beyond the first 20 answers), and `paths`: how the past items that count
+            most and the answer are joined. It asks some 50 times again for each shopper.
 
     Raises:
         UnknownIdError: an item of the history is not in the catalogue. (An unknown user is no error: the shop's
@@ -79,25 +90,74 @@ def recommend(
     hits: list[Hit] = []
     for start, block in _blocks(queries, len(matches)):
         allowed = _allowed(block, matches, seen)
-        scores = space.blend.scores(block, allowed, mode, at_least=k)
-        unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
-        if unanswered.any():  # no model of the blend knows what to show to somebody without a history
-            taken = np.log1p(np.bincount(space.history.item, minlength=len(space.catalogue)))
-            scores[unanswered] = np.where(allowed[unanswered] & (taken > 0), taken, -np.inf)
+        scores, unanswered = _scored(space, block, allowed, mode, k)
         for n, (rows, values) in enumerate(_best(scores, k)):
             subject = subjects[start + n]
             if len(rows) < k:
                 notes.append(_shortfall(subject, len(rows), k, int(allowed[n].sum()), seen))
             parts: list[tuple[Why, ...]] = [()] * len(rows)
+            more: list[dict[str, Value]] = [{}] * len(rows)
             if why:
                 popular: list[tuple[Why, ...]] = [
                     (Why("popularity", None, None, float(value)),) for value in values
                 ]
-                parts = popular if unanswered[n] else _why(space, block.of_users([n]), rows, mode)
+                one = block.of_users([n])
+                parts = popular if unanswered[n] else _why(space, one, rows, mode)
+                ask = partial(_asked_again, space, allowed[n], mode, k)
+                more = _beside(space, one, rows, parts, k, ask)
             texts = space.catalogue.ids.texts(rows)
             for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
-                hits.append(Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1]))
-    return Hits.of(hits, notes, why=why)
+                hits.append(
+                    Hit(subject, rank, text, space.titles[row], float(value), parts[rank - 1], more[rank - 1])
+                )
+    return Hits.of(hits, notes, why=why, more={"unless": TEXTS, "paths": TEXTS} if why else None)
+
+
+def _scored(
+    space: Holding, block: History, allowed: npt.NDArray[np.bool_], mode: Mode, k: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return the scores [B, N], and which users are answered with what is popular, bool [B]."""
+    scores = space.blend.scores(block, allowed, mode, at_least=k)
+    unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
+    if unanswered.any():  # no model of the blend knows what to show to somebody without a history
+        taken = np.log1p(np.bincount(space.history.item, minlength=len(space.catalogue)))
+        scores[unanswered] = np.where(allowed[unanswered] & (taken > 0), taken, -np.inf)
+    return scores, unanswered
+
+
+def _asked_again(
+    space: Holding, allowed: npt.NDArray[np.bool_], mode: Mode, k: int, pasts: History
+) -> npt.NDArray[np.float32]:
+    """Return the scores of one user with other pasts, [B, N]; what may be answered stays as it was."""
+    return _scored(space, pasts, np.tile(allowed, (len(pasts), 1)), mode, k)[0]
+
+
+def _beside(
+    space: Holding,
+    past: History,
+    rows: npt.NDArray[np.int32],
+    parts: Sequence[tuple[Why, ...]],
+    k: int,
+    ask: Ask,
+) -> list[dict[str, Value]]:
+    """Return what is told beside the parts: `unless` and `paths`."""
+    ids, joins = space.catalogue.ids, joins_of(space)
+    named = [{p.item_id: abs(p.amount) for p in reversed(some) if p.item_id is not None} for some in parts]
+    counts = Counter[str]()
+    for one in named:
+        counts.update(one)
+    likely = [ids.row(text) for text, _ in counts.most_common()]
+    at_once = max(1, min(64, BLOCK_VALUES // max(1, len(space.catalogue))))
+    sets = counterfactuals(
+        past, rows[:MOST_COUNTERED], k, ask, [*likely, *past.item[::-1].tolist()], at_once=at_once
+    )
+    unless: list[Value] = [ids.texts(some) for some in sets]
+    unless += [None] * (len(rows) - len(unless))
+    strongest = [[ids.row(text) for text in sorted(one, key=lambda t: -one[t])[:2]] for one in named]
+    return [
+        {"unless": without, "paths": joins.told(ones, row)}
+        for without, ones, row in zip(unless, strongest, rows.tolist(), strict=True)
+    ]
 
 
 def _queries(
