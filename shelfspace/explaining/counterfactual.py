@@ -56,7 +56,7 @@ def counterfactuals(
 
     def margins_of(sets: Sequence[tuple[int, ...]]) -> npt.NDArray[np.float64]:
         blocks = (sets[start : start + at_once] for start in range(0, len(sets), at_once))
-        return np.concatenate([_margins(ask(_left_out(past, block)), answers, k) for block in blocks])
+        return np.concatenate([_margins(ask(left_out(past, block)), answers, k) for block in blocks])
 
     margins = margins_of([(int(item),) for item in items])
     nearest = np.argsort(margins, axis=0, kind="stable")
@@ -75,7 +75,7 @@ def counterfactuals(
     return found
 
 
-def _left_out(past: History, sets: Sequence[tuple[int, ...]]) -> History:
+def left_out(past: History, sets: Sequence[tuple[int, ...]]) -> History:
     """Return the user's history once for each set of items, without all events of these."""
     copies = past.of_users(np.zeros(len(sets), np.int64))
     owner = copies.user()

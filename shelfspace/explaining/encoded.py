@@ -97,7 +97,8 @@ def asked_parts(
     Args:
         listings: an item's, a new one's, or both, which count alike.
         answers: float32 [A, D], unit length.
-        orders, exact: see `shapley`.
+        orders: see `shapley`.
+        exact: see `shapley`.
     """
     parts = [listing.parts() for listing in listings]
     cuts = np.cumsum([len(some) for some in parts])[:-1]

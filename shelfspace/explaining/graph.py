@@ -73,7 +73,7 @@ class Graph:
                 )
         whole = pc.and_(pc.is_valid(table["head"]), pc.is_valid(table["tail"]))
         whole = pc.and_(whole, pc.is_in(kinds, value_set=pa.array(wanted))) if wanted else whole
-        table, kinds = table.filter(whole), kinds.filter(whole)
+        table, kinds = table.filter(whole), kinds.filter(whole.combine_chunks())
         ends = [table[name].cast(pa.string()).combine_chunks() for name in ("head", "tail")]
         rows = [_items(table, name, text, ids) for name, text in zip(("head", "tail"), ends, strict=True)]
         texts = pa.concat_arrays(

@@ -7,9 +7,11 @@ F features of a listing, A answers, K the width of a block.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from shelfspace.explaining.parts import Part
 from shelfspace.linear.features import pieces_of, words_of
@@ -31,20 +33,22 @@ class Worded:
     content: Amounts
 
     @classmethod
-    def of(cls, listed: Listed, catalogue: Catalogue) -> "Worded":
-        """Read a catalogue of one listing. O(F K) time."""
-        features = listed.words.features(catalogue)
-        title = catalogue.column("title")
-        words = words_of(title[0].as_py() if title is not None else None)
+    def of(cls, listed: Listed, catalogue: Catalogue) -> list[Self]:
+        """Read every listing of a catalogue. O(F K) time each, and once the size of the vocabulary."""
+        features, column = listed.words.features(catalogue), catalogue.column("title")
+        titles = column.to_pylist() if column is not None else [None] * len(catalogue)
+        return [cls._of_row(listed, features[[n]], words_of(title)) for n, title in enumerate(titles)]
+
+    @classmethod
+    def _of_row(cls, listed: Listed, features: sparse.csr_array, words: list[str]) -> Self:
         shares: dict[Part, dict[int, float]] = {}
         for index, weight in zip(features.indices.tolist(), features.data.tolist(), strict=True):
             for part, share in _shares(listed, index, words):
                 own = shares.setdefault(part, {})
                 own[index] = own.get(index, 0.0) + share * weight
-        axes = listed.axes.astype(np.float64)
-        rows = [np.array(list(own.values())) @ axes[list(own)] for own in shares.values()]
-        width = axes.shape[1] if axes.size else 0
-        return cls(list(shares), np.stack(rows) if rows else np.zeros((0, width)))
+        rows = [np.array(list(own.values())) @ listed.axes[list(own)] for own in shares.values()]
+        width = listed.axes.shape[1] if listed.axes.size else 0
+        return cls(list(shares), np.stack(rows).astype(np.float64) if rows else np.zeros((0, width)))
 
     def amounts(self, answers: Floats, whole: Amounts, through: Floats | None = None) -> Amounts:
         """Return what each part adds to the products with each answer, [P, A]; they sum to `whole`, [A].

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from shelfspace.encode.learnt import Learnt
 from shelfspace.encode.towers import Towers
@@ -13,6 +14,7 @@ from shelfspace.explaining.parts import BEHAVIOUR
 from shelfspace.explaining.worded import Worded
 from shelfspace.holding import Holding
 from shelfspace.shop.catalogue import Catalogue
+from shelfspace.shop.ids import Ids
 from shelfspace.tasks.results import Why
 
 Floats = npt.NDArray[np.float32]
@@ -132,57 +134,54 @@ def _encoded(
 def _closed(
     space: Holding, question: Question, query: Floats, answers: Floats, rows: Sequence[int]
 ) -> tuple[list[tuple[Named, Amounts]], list[list[tuple[Named, float]]]]:
-    pieces: list[tuple[Floats, int | None, Catalogue | None]] = []
+    items = [question.item, *rows] if question.item is not None else list(rows)
+    worded: list[Worded | None] = [None] * len(items)
+    said: Worded | None = None
+    if (
+        space.listed is not None and not space.listed.principal.size
+    ):  # else other vectors are mixed with the words
+        worded = list(Worded.of(space.listed, of_items(space, items)))
+        said = Worded.of(space.listed, question.said)[0] if question.said is not None else None
+    pieces: list[tuple[Floats, int | None, Worded | None]] = []
     if question.item is not None:
-        own = np.asarray(space.vectors[question.item], np.float32)
-        pieces.append((own, question.item, _of_item(space, question.item)))
+        pieces.append((np.asarray(space.vectors[question.item], np.float32), question.item, worded[0]))
     if question.said is not None and space.listed is not None:
-        pieces.append((space.listed.vectors(question.said)[0], None, question.said))
+        pieces.append((space.listed.vectors(question.said)[0], None, said))
     length = float(np.linalg.norm(np.sum([piece[0] for piece in pieces], axis=0)))
     asked = [
         part
-        for vector, item, listing in pieces
-        for part in _parts(space, vector / np.float32(max(length, 1e-12)), item, listing, answers)
+        for vector, item, words in pieces
+        for part in _parts(space, vector / np.float32(max(length, 1e-12)), item, words, answers)
     ]
     answering = [
-        [
-            (named, float(amounts[0]))
-            for named, amounts in _parts(space, answer, row, _of_item(space, row), query[None])
-        ]
-        for answer, row in zip(answers, rows, strict=True)
+        [(named, float(amounts[0])) for named, amounts in _parts(space, answer, row, words, query[None])]
+        for answer, row, words in zip(answers, rows, worded[-len(rows) :], strict=True)
     ]
     return asked, answering
 
 
 def _parts(
-    space: Holding, vector: Floats, item: int | None, listing: Catalogue | None, against: Floats
+    space: Holding, vector: Floats, item: int | None, worded: Worded | None, against: Floats
 ) -> Iterator[tuple[Named, Amounts]]:
     """Yield the parts of the products of one side's vector with those of the other."""
-    worded = None
-    if space.listed is not None and listing is not None and not space.listed.principal.size:
-        worded = Worded.of(space.listed, listing)
     start = 0
     for name, width in space.blocks.items():
         block = slice(start, start + width)
         start += width
         whole = against[:, block].astype(np.float64) @ vector[block]
-        through = (
-            space.listed.ridge if name == BEHAVIOUR and item is None and space.listed is not None else None
-        )
-        if worded is None or (name == BEHAVIOUR and through is None):
+        foretold = name == BEHAVIOUR and item is None and space.listed is not None
+        if worded is None or (name == BEHAVIOUR and not foretold):
             yield (name, None), whole
             continue
+        through = space.listed.ridge if foretold and space.listed is not None else None
         for part, amounts in zip(
             worded.parts, worded.amounts(against[:, block], whole, through), strict=True
         ):
             yield (part.named(), item), amounts
 
 
-def _of_item(space: Holding, row: int) -> Catalogue:
-    own = space.catalogue
-    return Catalogue(
-        own.ids.__class__(own.ids.array.slice(row, 1), "item"),
-        own.table.slice(row, 1),
-        np.zeros(1),
-        np.zeros(1, np.int32),
-    )
+def of_items(space: Holding, rows: Sequence[int]) -> Catalogue:
+    """Return some listings of the catalogue; one may be there twice."""
+    ids = Ids([str(n) for n in range(len(rows))], "item")
+    table = space.catalogue.table.take(pa.array(rows, pa.int64()))
+    return Catalogue(ids, table, np.zeros(len(rows)), np.zeros(len(rows), np.int32))
