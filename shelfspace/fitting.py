@@ -14,6 +14,7 @@ from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
 from shelfspace.evaluation.welcomed import judge, welcomed
+from shelfspace.explaining.graph import Explain, FittedExplain
 from shelfspace.holding import Holding
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.linear.vectors import ItemVectors
@@ -76,6 +77,10 @@ def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
     return FittedClassify(
         learnt.classifier, learnt.answers, learnt.suspects, figures, (*learnt.notes, *notes)
     )
+
+
+def _explaining(settings: Explain, shop: Shop, seed: int) -> FittedExplain:
+    return FittedExplain.of(settings, shop.tables.get("relations"), shop.catalogue.ids)
 
 
 def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
@@ -162,6 +167,7 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
 
 FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
     "classify": _classifying,
+    "explain": _explaining,
     "match": _matching,
     "newcomers": _newcomers,
     "people": _people,

@@ -13,6 +13,7 @@ from shelfspace.evaluation.blending import Mixing
 from shelfspace.evaluation.choosing import Chosen
 from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.models import LinearModel, models_of
+from shelfspace.explaining.graph import Explain
 from shelfspace.index import open_index
 from shelfspace.matching.matcher import Match
 from shelfspace.newcomers.fitted import Newcomers
@@ -41,7 +42,13 @@ LEARNING = (
 )
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
-TASKS: dict[str, type] = {"classify": Classify, "match": Match, "newcomers": Newcomers, "people": People}
+TASKS: dict[str, type] = {
+    "classify": Classify,
+    "explain": Explain,
+    "match": Match,
+    "newcomers": Newcomers,
+    "people": People,
+}
 """The sections of tasks that learn something of their own: what holds the settings of each."""
 
 

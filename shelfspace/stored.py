@@ -25,6 +25,7 @@ from shelfspace.disk import arrays, content, load, reading, replace
 from shelfspace.encode.autoencoder import Autoencoded
 from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import SpaceError
+from shelfspace.explaining.graph import FittedExplain
 from shelfspace.features import Facts
 from shelfspace.index import Index, open_index
 from shelfspace.linear.models import RETRIEVERS
@@ -62,6 +63,7 @@ class Fitted(Protocol):
 
 FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
     "classify": FittedClassify.read,
+    "explain": FittedExplain.read,
     "match": FittedMatch.read,
     "newcomers": FittedNewcomers.read,
     "people": FittedPeople.read,

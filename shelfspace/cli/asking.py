@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import typer
@@ -163,9 +164,10 @@ def _write(answers: Iterable[Answer], to: Path) -> int:
 
 
 def _flat(hits: Answer) -> Any:
-    """Return the table for CSV, which has no lists: `why` as JSON."""
+    """Return the table for CSV, which has no lists: they are written as JSON."""
     table = hits.table
-    if "why" in table.column_names:
-        texts = [json.dumps(parts, ensure_ascii=False) for parts in table["why"].to_pylist()]
-        table = table.set_column(table.column_names.index("why"), "why", [texts])
+    for at, field in enumerate(table.schema):
+        if pa.types.is_list(field.type):
+            texts = [json.dumps(parts, ensure_ascii=False) for parts in table[field.name].to_pylist()]
+            table = table.set_column(at, field.name, [texts])
     return table

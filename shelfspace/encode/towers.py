@@ -45,11 +45,15 @@ class Towers:
         Of a run with a `[graph]` they are those of listings that nobody took yet; what was taken has its saved vector.
         """
         fields = {name: reader.read(records) for name, reader in self.readers["item"].items()}
+        return self.encoded(fields, len(records.num_events))
+
+    def encoded(self, fields: Mapping[str, Field], size: int) -> Floats:
+        """Return item vectors, float32 [N, D], of N = `size` rows of fields, one by the name of each reader."""
 
         def asked(rows: slice) -> dict[str, npt.NDArray[Any]]:
-            return _padded({name: _part(field, rows) for name, field in fields.items()})
+            return _padded({name: _part(fields[name], rows) for name in self.readers["item"]})
 
-        return _run(self._item, asked, len(records.num_events), _at_once(fields))
+        return _run(self._item, asked, size, _at_once(fields))
 
     @property
     def photo_columns(self) -> list[str]:

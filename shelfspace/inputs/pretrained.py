@@ -14,7 +14,7 @@ from shelfspace.inputs.fields import Content, Dense, Kind, Records
 from shelfspace.inputs.photos import PhotoColumn
 from shelfspace.pretrained.bundle import Bundle
 from shelfspace.pretrained.cache import VectorCache
-from shelfspace.pretrained.running import PhotoEncoder, TextEncoder, Told
+from shelfspace.pretrained.running import PHOTOS_AT_ONCE, PhotoEncoder, TextEncoder, Told
 
 Flags = npt.NDArray[np.bool_]
 
@@ -74,12 +74,12 @@ class TextVectors(Frozen):
         if not self.columns:
             raise ConfigError("columns must name at least one column")
 
-    def read(self, records: Records) -> Dense:
-        """Return the vectors of every row, float32 [N, K]."""
+    def read(self, records: Records, *, keep: bool = True) -> Dense:
+        """Return the vectors of every row, float32 [N, K]; `keep` those made now for all times."""
         texts = joined(records, self.columns)
         present = np.array([bool(text) for text in texts], bool)
         vectors = np.zeros((len(texts), self.num_features), np.float32)
-        vectors[present] = self._running.vectors([text for text in texts if text], self.told)
+        vectors[present] = self._running.vectors([text for text in texts if text], self.told, keep=keep)
         return Dense(vectors, present)
 
     def state(self) -> dict[str, Any]:
@@ -115,6 +115,19 @@ class PhotoVectors(PhotoColumn, Frozen):
         self.tell(texts, failed)
         vectors[row], present[row] = found, found.any(axis=1)
         return Dense(vectors, present)
+
+    @property
+    def side(self) -> int:
+        """S, the side of a photo as the encoder sees it."""
+        return int(self.encoder.about["size"])
+
+    def seen(self, squares: npt.NDArray[np.uint8]) -> Dense:
+        """Return the vectors of decoded photos, uint8 [N, S, S, 3]; none is kept."""
+        blocks = [
+            self._running.encoded(squares[start : start + PHOTOS_AT_ONCE])
+            for start in range(0, len(squares), PHOTOS_AT_ONCE)
+        ]
+        return Dense(np.concatenate(blocks), np.ones(len(squares), bool))
 
     @cached_property
     def _running(self) -> PhotoEncoder:

@@ -95,6 +95,14 @@ class ItemFeatures:
             blocks.append(_unit(counted) * np.float32(getattr(self, name)))
         return _unit(sparse.csr_array(sparse.hstack(blocks, format="csr", dtype=np.float32)))
 
+    def feature(self, index: int) -> tuple[str, str]:
+        """Return which group a feature is of (`words`, `pieces`, `brand` …) and what it is."""
+        for name, vocabulary in self.vocabulary.items():
+            if index < len(vocabulary):
+                return name, str(vocabulary[index])
+            index -= len(vocabulary)
+        raise IndexError("there are not so many features")
+
     def word_arrays(self) -> Arrays:
         """Return the words of each field, as lines of UTF-8, and how rare each is."""
         arrays: Arrays = {"num_documents": np.array([self.num_documents], np.int64)}
@@ -126,12 +134,28 @@ def words_of(text: str | None) -> list[str]:
     return _WORD.findall(folded(text.replace("'", "").replace("’", "")))
 
 
+def spans_of(text: str) -> list[tuple[int, int]]:
+    """Return where the words of a text begin and end, as `words_of` tells them apart.
+
+    Example:
+        >>> spans_of("Crème 红茶")
+        [(0, 5), (6, 7), (7, 8)]
+    """
+    return [found.span() for found in _WORD.finditer(text)]
+
+
 def _words_and_pairs(text: str | None) -> list[str]:
     words = words_of(text)
     return words + [f"{a} {b}" for a, b in pairwise(words)]
 
 
-def _pieces(text: str | None) -> list[str]:
+def pieces_of(text: str | None) -> list[str]:
+    """Return the pieces of a text's words, their edges marked.
+
+    Example:
+        >>> pieces_of("heart")
+        ['^hea', 'hear', 'eart', 'art$']
+    """
     found = []
     for word in words_of(text):
         if len(word) > 1:
@@ -168,7 +192,7 @@ def _tags(value: str | Sequence[str | None] | None) -> list[str]:
 
 _FIELDS: dict[str, Callable[[Catalogue, npt.NDArray[np.int64]], Tokens]] = {
     "words": _text("title", _words_and_pairs),
-    "pieces": _text("title", _pieces),
+    "pieces": _text("title", pieces_of),
     "description": _text("description", words_of),
     "brand": _whole("brand"),
     "category": _whole("category"),

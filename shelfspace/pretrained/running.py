@@ -39,8 +39,8 @@ class TextEncoder:
         self._tokenizer.no_padding()
         self._session = _session(bundle.graph)
 
-    def vectors(self, texts: Sequence[str], told: Told | None = None) -> Floats:
-        """Return float32 [N, K]."""
+    def vectors(self, texts: Sequence[str], told: Told | None = None, *, keep: bool = True) -> Floats:
+        """Return float32 [N, K]; without `keep` what is made now is not written down."""
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         by_key = dict(zip(keys, texts, strict=True))
 
@@ -51,7 +51,7 @@ class TextEncoder:
                 some = order[batch]
                 yield [missing[n] for n in some], self._run([rows[n].ids for n in some])
 
-        return _kept(keys, self.bundle.width, self.cache, encode, told)
+        return _kept(keys, self.bundle.width, self.cache, encode, told, keep=keep)
 
     def _run(self, rows: Sequence[Sequence[int]]) -> Floats:
         lengths = np.array([len(row) for row in rows])
@@ -122,6 +122,8 @@ def _kept(
     cache: VectorCache | None,
     encode: Callable[[Sequence[bytes]], Iterator[tuple[Sequence[bytes], Floats]]],
     told: Told | None,
+    *,
+    keep: bool = True,
 ) -> Floats:
     """Return a vector for each key, those that are kept and those that are made now; 0 for one that cannot be."""
     wanted = list(dict.fromkeys(keys))
@@ -131,7 +133,7 @@ def _kept(
     for some, vectors in encode(missing) if missing else ():
         made = dict(zip(some, vectors, strict=True))
         found |= made
-        if cache is not None:
+        if cache is not None and keep:
             cache.put(made)
         done += len(some)
         if told is not None:

@@ -131,7 +131,7 @@ class Lists:
         self.notes.extend(note for note in found.notes if note not in self.notes)
         chosen = rows[found.order].astype(np.int32)
         list_id = rng.bytes(8).hex()
-        told = [
+        told: list[dict[str, Value]] = [
             {"rule": self._said(subject, int(row)), "propensity": float(chance), "list_id": list_id}
             for row, chance in zip(chosen, found.propensity, strict=True)
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -15,10 +15,11 @@ from shelfspace.holding import Holding
 from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.beside import beside
 from shelfspace.tasks.lists import Listed, Lists
 from shelfspace.tasks.newcomers import Newcomers
 from shelfspace.tasks.pasts import Event, queries_of
-from shelfspace.tasks.results import Hit, Hits, Value, Why
+from shelfspace.tasks.results import TEXTS, Hit, Hits, Value, Why
 from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import checked_k
 from shelfspace.tasks.where import Mask
@@ -68,6 +69,9 @@ def recommend(
             the item to stand at its place) make a log that `offpolicy` reads.
         seed: of what is left to chance; a shopper's draws do not depend on who else is asked for.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
+            Beside it `unless`: the fewest past items, up to three, without which the answer would not be among the k
+            best (empty where none are found, null beyond the first 20 answers), and `paths`: how the past items that
+            count most and the answer are joined. It asks some 50 times again for each shopper.
 
     Pins, boosts and shares of the shop's rules, diversity and chance change the order, not the scores.
 
@@ -123,7 +127,8 @@ class _Asked:
     @property
     def columns(self) -> Mapping[str, pa.DataType]:
         """What is said of each answer beside its score."""
-        return {**self.newcomers.columns, **self.lists.columns}
+        told = {"unless": TEXTS, "paths": TEXTS} if self.why else {}
+        return {**self.newcomers.columns, **self.lists.columns, **told}
 
     @cached_property
     def popular(self) -> Scores:
@@ -146,24 +151,39 @@ class _Asked:
                     _shortfall(named[n], len(listed.rows), self.lists.k, int(allowed[n].sum()), self.seen)
                 )
             reasons = self._reasons(start + n, block.of_users([n]), listed, popular=bool(unanswered[n]))
-            yield from self._of_one(named[n], start + n, listed, reasons)
+            more: list[dict[str, Value]] = [
+                {**self.newcomers.more(start + n), **said} for said in listed.more
+            ]
+            if self.why:
+                ask = partial(self._again, allowed[n])
+                told = beside(self.space, block.of_users([n]), listed.rows, reasons, self.lists.k, ask)
+                more = [{**one, **other} for one, other in zip(more, told, strict=True)]
+            yield from self._of_one(named[n], listed, reasons, more)
 
     def _of_one(
-        self, subject: str, number: int, listed: Listed, reasons: Sequence[tuple[Why, ...]]
+        self,
+        subject: str,
+        listed: Listed,
+        reasons: Sequence[tuple[Why, ...]],
+        more: Sequence[dict[str, Value]],
     ) -> Iterator[Hit]:
         texts = self.space.catalogue.ids.texts(listed.rows)
-        source = self.newcomers.more(number)
         for place, (row, text, value) in enumerate(zip(listed.rows, texts, listed.scores, strict=True)):
             parts = reasons[place] if reasons else ()
             # what was pinned and is no candidate has the sum of its reasons
             score = float(value) if np.isfinite(value) else sum(part.amount for part in parts)
-            more: dict[str, Value] = {**source, **listed.more[place]}
-            yield Hit(
-                subject, place + 1, text, self.space.titles[row], score, parts if self.why else (), more
-            )
+            said = parts if self.why else ()
+            yield Hit(subject, place + 1, text, self.space.titles[row], score, said, more[place])
 
     def _scores(self, block: History, allowed: npt.NDArray[np.bool_]) -> Scores:
         return self.space.blend.scores(block, allowed, self.mode, at_least=self.lists.at_least)
+
+    def _again(self, allowed: npt.NDArray[np.bool_], pasts: History) -> Scores:
+        """Return the scores of one user with other pasts, [B, N]; what may be answered stays as it was."""
+        scores = self._scores(pasts, np.tile(allowed, (len(pasts), 1)))
+        nothing = (pasts.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
+        scores[nothing] = np.where(allowed & (self.popular > 0), self.popular, -np.inf)
+        return scores
 
     def _allowed(self, block: History) -> npt.NDArray[np.bool_]:
         had = np.zeros((len(block), len(self.matches)), bool)

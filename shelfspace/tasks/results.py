@@ -10,7 +10,9 @@ from rich.table import Table
 
 from shelfspace.errors import MissingExtraError
 
-Value = str | float | bool | None
+Value = str | float | bool | Sequence[str] | None
+
+TEXTS = pa.list_(pa.string())
 
 WHY = pa.list_(
     pa.struct(
@@ -137,7 +139,7 @@ class Hits:
         table = Table(title=title, title_justify="left", header_style="bold")
         names = [n for n in self.table.column_names if n != "why" and (several or n != "subject")]
         for name in names:
-            numeric = not pa.types.is_string(self.table.schema.field(name).type)
+            numeric = self.table.schema.field(name).type not in (pa.string(), TEXTS)
             table.add_column(name, justify="right" if numeric else "left", overflow="fold")
         if "why" in self.table.column_names:
             table.add_column("why", overflow="fold")
@@ -164,6 +166,8 @@ def frame_of(table: pa.Table, library: Literal["pandas", "polars"] = "pandas") -
 def _shown(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 

@@ -1,6 +1,6 @@
 """Which products are like this one, or like what a phrase says or a photo shows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,6 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
-from shelfspace.encode.learnt import Learnt
-from shelfspace.encode.towers import Towers
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.inputs.fields import Records
@@ -20,8 +18,10 @@ from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.joined import joins_of
 from shelfspace.tasks.lists import Lists
-from shelfspace.tasks.results import Hit, Hits, Why
+from shelfspace.tasks.reasons import Question, reasons, towers_of
+from shelfspace.tasks.results import TEXTS, Hit, Hits, Value, Why
 
 MAX_K = 10_000
 MAX_PHRASE = 10_000
@@ -53,7 +53,10 @@ def similar(
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
         diversity: how much it counts that items of a list are unlike each other, 0 (not at all) to 1 (nothing else).
         diversify: by the nearest item of the list (`mmr`), or by what is new beside all of them together (`dpp`).
-        why: add what each score is made of: what shoppers do (`behaviour`) and what the listing says (`content`).
+        why: add what each score is made of: what shoppers do (`behaviour`), and the words and columns of what was asked
+            and of the answer, half of the score each; the parts sum to the score. Beside it `paths`: how the item asked
+            and the answer are joined, through relations and values that both have, the rarest first. Milliseconds an
+            answer, or, where a text network reads the listings, some tenths of a second.
 
     Raises:
         UnknownIdError: the item is not in the catalogue.
@@ -74,8 +77,9 @@ def similar(
     rows = np.asarray([space.catalogue.ids.row(text) for text in items], dtype=np.int32)
     allowed = allowed_items(space, where)
     queries, subjects, notes = np.asarray(space.vectors[rows], dtype=np.float32), items, []
+    listing = None
     if said:
-        listed = _listed(space, said)
+        listing, listed = _listed(space, said)
         if not listed.any():
             notes.append(f"no word of {said.subject!r} is known to the space")
         queries = unit_rows(queries + listed) if items else listed
@@ -86,6 +90,7 @@ def similar(
     lists = Lists(space, "similar", k, diversity, diversify)
     found, scores = space.index.search(queries, lists.at_least, allowed=allowed, exclude=itself)
     titles, hits = space.titles, []
+    joins = joins_of(space)
     for n, subject in enumerate(subjects):
         there, own = found[n] >= 0, rows[n] if items else None
         made = lists.near(subject, found[n][there], scores[n][there], allowed, own)
@@ -97,10 +102,18 @@ def similar(
         elif len(others) < k:
             notes.append(f"{len(others)} of {k}: no other item of the catalogue satisfies the filter")
         texts = space.catalogue.ids.texts([r for r, _ in others])
+        asked = int(rows[n]) if items else None
+        parts: Sequence[tuple[Why, ...]] = [()] * len(others)
+        if why:
+            near, cosines = [r for r, _ in others], [score for _, score in others]
+            parts = reasons(space, Question(asked, listing), queries[n], near, cosines)
         for rank, ((r, score), text) in enumerate(zip(others, texts, strict=True), start=1):
-            parts = _parts(space, queries[n], r) if why else ()
-            hits.append(Hit(subject, rank, text, titles[r], score, parts, made.more[rank - 1]))
-    return Hits.of(hits, [*notes, *lists.notes], why=why, more=lists.columns)
+            more: dict[str, Value] = dict(made.more[rank - 1])
+            if why:
+                more["paths"] = joins.told([asked] if asked is not None else [], r)
+            hits.append(Hit(subject, rank, text, titles[r], score, parts[rank - 1], more))
+    columns = {**lists.columns, **({"paths": TEXTS} if why else {})}
+    return Hits.of(hits, [*notes, *lists.notes], why=why, more=columns)
 
 
 def checked_k(k: int) -> None:
@@ -115,7 +128,7 @@ def phrase_vector(space: Holding, phrase: str) -> Floats:
     Raises:
         InputError: it is too long, or the space does not read listings.
     """
-    return _listed(space, _Said(phrase, None))
+    return _listed(space, _Said(phrase, None))[1]
 
 
 @dataclass(frozen=True)
@@ -143,32 +156,24 @@ class _Said:
         return Catalogue(Ids(["said"], "item"), table, np.zeros(1), np.zeros(1, np.int32))
 
 
-def _listed(space: Holding, said: _Said) -> Floats:
-    """Return where such a listing would lie, float32 [1, D]."""
+def _listed(space: Holding, said: _Said) -> tuple[Catalogue, Floats]:
+    """Return such a listing, and where it would lie, float32 [1, D]."""
     if len(said.phrase) > MAX_PHRASE:
         raise InputError(
             f"a phrase of {len(said.phrase):,} characters is too long; the limit is {MAX_PHRASE:,}"
         )
-    towers = _towers(space)
+    towers = towers_of(space)
     photo_columns = towers.photo_columns if towers is not None else ()
     if said.photo is not None:
         _check_photo(said.photo, photo_columns)
     listing = said.listing(photo_columns)
     if towers is not None:
-        return unit_rows(towers.items(Records.of_catalogue(listing, np.zeros(1))))
+        return listing, unit_rows(towers.items(Records.of_catalogue(listing, np.zeros(1))))
     if space.listed is None:
         raise InputError(
             "this space was made without listings to read, or by an older version: train it again with titles"
         )
-    return space.listed.vectors(listing)
-
-
-def _towers(space: Holding) -> Towers | None:
-    """Return the towers that made the space's vectors, where it was towers."""
-    learnt = [part for part in space.blend.retrievers.values() if isinstance(part, Learnt)]
-    return next(
-        (part.towers for part in learnt if part.towers is not None and "learnt" in space.blocks), None
-    )
+    return listing, space.listed.vectors(listing)
 
 
 def _check_photo(photo: Path, photo_columns: Collection[str]) -> None:
@@ -181,13 +186,3 @@ def _check_photo(photo: Path, photo_columns: Collection[str]) -> None:
         decoded(photo, 8)
     except PhotoError as problem:
         raise InputError(f"photo {str(photo)!r}: {problem}") from None
-
-
-def _parts(space: Holding, query: Floats, right: int) -> tuple[Why, ...]:
-    """Split a cosine by the blocks of the vectors: they stand side by side, so their products add up."""
-    parts, start = [], 0
-    for name, width in space.blocks.items():
-        block = slice(start, start + width)
-        parts.append(Why(name, None, None, float(query[block] @ space.vectors[right, block])))
-        start += width
-    return tuple(sorted(parts, key=lambda p: -abs(p.amount)))
