@@ -6,7 +6,7 @@ A list's value is its expected clicks. What an item is clicked is taken to hang 
 not on what stands beside it: so the chance of an item at its place is all that must be known of the policy that logged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,12 +62,14 @@ class Estimates:
     values: `logged` (what the log's own policy was clicked), `naive` (the rows in which both policies agree, as they
         are: biased), `ips`, `snips`, `dr`;
     differences: each of the last three less `logged`, paired by list;
+    support: the mean weight of a row, 1 where the log may show all that the other policy would;
     agreeing: rows in which both policies show the same;  effective: how many rows of equal weight tell as much;
     clipped: rows whose weight was cut to `clip`;  notes: what the reader should know.
     """
 
     values: Mapping[str, Interval]
     differences: Mapping[str, Interval]
+    support: Interval
     lists: int
     rows: int
     agreeing: int
@@ -84,7 +86,7 @@ class Estimates:
         }
         for name in ("values", "differences"):
             said[name] = {key: one.to_json() for key, one in getattr(self, name).items()}
-        return said | {"notes": list(self.notes)}
+        return said | {"support": self.support.to_json()} | {"notes": list(self.notes)}
 
     def to_table(self) -> Table:
         """Return a table for the terminal."""
@@ -150,12 +152,16 @@ def estimates(
         "weighed clicks": weight * log.clicked,
         "robust": said + weight * (log.clicked - own),
         "rows": np.ones(len(log.lists)),
+        "wanted": (wanted >= 0).astype(np.float64),
+        "whole weight": whole,
     }
     sums: Floats = np.stack(
         [np.bincount(log.lists, weights=c, minlength=log.num_lists) for c in columns.values()], axis=1
     )
-    found = _values(dict(zip(columns, sums.sum(axis=0)[:, None], strict=True)), log.num_lists)
-    drawn = _values(dict(zip(columns, resampled(sums, resamples, seed).T, strict=True)), log.num_lists)
+    whole_log = dict(zip(columns, sums.sum(axis=0)[:, None], strict=True))
+    resample = dict(zip(columns, resampled(sums, resamples, seed).T, strict=True))
+    found, drawn = _values(whole_log, log.num_lists), _values(resample, log.num_lists)
+    support = _interval(_support(whole_log)[0], _support(resample))
     intervals = {name: _interval(found[name][0], values) for name, values in drawn.items()}
     square = float(np.square(weight).sum())
     return Estimates(
@@ -170,7 +176,8 @@ def estimates(
         effective=float(weight.sum()) ** 2 / square if square else 0.0,
         clip=clip,
         clipped=int((whole > weight).sum()),
-        notes=() if agree.any() else ("the policies agree nowhere: the log says nothing of this one",),
+        notes=tuple(_notes(support, bool(agree.any()))),
+        support=support,
     )
 
 
@@ -188,6 +195,21 @@ def _values(sums: Mapping[str, Floats], num_lists: int) -> dict[str, Floats]:
         "snips": ratio("weighed clicks", "weight"),
         "dr": sums["robust"] / num_lists,
     }
+
+
+def _support(sums: Mapping[str, Floats]) -> Floats:
+    mean: Floats = sums["whole weight"] / np.maximum(sums["wanted"], 1.0)
+    return mean
+
+
+def _notes(support: Interval, agrees: bool) -> Iterator[str]:
+    if not agrees:
+        yield "the policies agree nowhere: the log says nothing of this one"
+    elif support.high < 1.0:
+        yield (
+            f"the mean weight is {support.value:.2f} ({support.low:.2f} to {support.high:.2f}) and not 1: part of what "
+            "this policy would show is never shown by the one that logged, or too rarely, and counts 0 in ips"
+        )
 
 
 def _interval(value: float, drawn: Floats) -> Interval:

@@ -45,6 +45,16 @@ def test_estimates_agree_with_the_truth_and_the_naive_one_does_not():
     assert found["logged"].high < 0.8 * shop.truth
 
 
+def test_what_the_log_never_shows_is_told():
+    shop = Simulated()
+    log, target = shop.log(3000, seed=2)
+    assert not estimates(log, target).notes
+    target[: len(target) // 2, 0] = 999
+    found = estimates(log, target)
+    assert found.support.value == pytest.approx(7 / 8, abs=0.1)
+    assert "and not 1: part of what this policy would show is never shown" in found.notes[0]
+
+
 def test_the_naive_estimate_is_off_where_agreement_hangs_on_the_shopper():
     """Half of the shoppers, who click a lot, are shown what the new policy shows already; the others click little."""
     rng, lists = np.random.default_rng(1), 20_000
