@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from shelfspace.comparing import compare
     from shelfspace.errors import InputError, JobError, ShelfspaceError
+    from shelfspace.evaluation.impressions import offpolicy
     from shelfspace.pipeline import check, evaluate, fit, train
     from shelfspace.space import Space
     from shelfspace.tasks.groups import Groups
@@ -37,6 +38,7 @@ __all__ = [
     "compare",
     "evaluate",
     "fit",
+    "offpolicy",
     "open",
     "train",
     "tune",
@@ -58,6 +60,7 @@ _HOMES = {
     "compare": "shelfspace.comparing",
     "evaluate": "shelfspace.pipeline",
     "fit": "shelfspace.pipeline",
+    "offpolicy": "shelfspace.evaluation.impressions",
     "train": "shelfspace.pipeline",
     "tune": "shelfspace.tuning",
 }

@@ -27,6 +27,9 @@ class Holding(Contents):
 
     rules: Rules = field(default_factory=Rules)
 
+    def __post_init__(self) -> None:
+        """Nothing here: what can read filters (`Space`) checks the rules against the catalogue."""
+
     @cached_property
     def titles(self) -> list[str]:
         """What to show for each item: its title, or its id where it has none."""

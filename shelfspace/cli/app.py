@@ -113,6 +113,24 @@ def evaluate(
 
 
 @app.command()
+def offpolicy(
+    run: asking.RUN,
+    impressions: Annotated[
+        Path, typer.Argument(help="a log: list_id, item_id, place, propensity, clicked and user_id")
+    ],
+    clip: Annotated[float | None, typer.Option(help="weights above it are cut; none is without")] = None,
+    diversity: Annotated[float, typer.Option(help="what would be shown: as for recommend")] = 0.0,
+    where: Annotated[str | None, typer.Option(help="what would be shown: as for recommend")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Estimate what a run's recommendations would have been clicked, from a log of lists with propensities."""
+    found = shelfspace.offpolicy(run, impressions, clip=clip, diversity=diversity, where=where)
+    screen.show(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.to_table())
+    for note in () if as_json else found.notes:
+        screen.say(f"note: {note}")
+
+
+@app.command()
 def tune(
     source: CONFIG,
     out: Annotated[Path, typer.Option(help="the folder of the study")],

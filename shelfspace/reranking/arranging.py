@@ -20,6 +20,10 @@ POOL = 10
 
 LEAST_POOL = 100
 
+EXPLORED = 3
+"""What is left to chance is drawn from the best candidates, so many times the places, and from what the list holds: the
+fewer there are, the more often a log shows each of them."""
+
 
 @dataclass(frozen=True)
 class Arranged:
@@ -74,7 +78,11 @@ def arranged(
     chance = np.ones(len(order))
     if explore > 0.0 and rng is not None:
         fixed = np.isin(np.arange(len(order)), list(places))
-        order, chance = explored(order, strata(shares, len(chosen), k), fixed, explore, rng)
+        alike = strata(shares, len(chosen), k)
+        far = np.arange(len(chosen)) >= EXPLORED * k
+        far[order] = False
+        alike[far] = -1  # in the stratum of no place
+        order, chance = explored(order, alike, fixed, explore, rng)
     return Arranged(chosen[order], chance, list(counted.notes()))
 
 

@@ -99,13 +99,14 @@ class DPP:
 
     def take(self, candidate: int) -> None:
         """Put a candidate into the list."""
-        like = self._vectors @ self._vectors[candidate]
-        like[candidate] = 1.0
-        for row in self._rows:
-            like -= row[candidate] * row
-        row = like / np.sqrt(max(self._left[candidate], _LEAST))
-        self._rows.append(row)
-        self._left = np.maximum(self._left - row * row, 0.0)
+        left = self._left[candidate]
+        if left > _LEAST:  # else it lies in the span of the list, and adds nothing to it
+            like = self._vectors @ self._vectors[candidate]
+            like[candidate] = 1.0
+            for row in self._rows:
+                like -= row[candidate] * row
+            self._rows.append(like / np.sqrt(left))
+            self._left = np.maximum(self._left - self._rows[-1] ** 2, 0.0)
         self._left[candidate] = 0.0
 
 

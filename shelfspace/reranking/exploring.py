@@ -38,16 +38,19 @@ def explored(
     drawn, chance = order.copy(), np.ones(len(order))
     held = np.zeros(len(strata), bool)
     held[order[fixed]] = True
-    for stratum in np.unique(strata[order[~fixed]]):
-        places = np.flatnonzero(~fixed & (strata[order] == stratum))
-        pool = np.flatnonzero((strata == stratum) & ~held)
-        moved = places[rng.random(len(places)) < explore]
-        left = np.setdiff1d(pool, np.setdiff1d(order[places], order[moved]), assume_unique=True)
-        drawn[moved] = rng.permutation(left)[: len(moved)]
-        stays, other_place, elsewhere = chances(len(pool), len(places), explore)
-        listed = np.isin(drawn[places], order[places])
+    of_place = strata[order]
+    for stratum in sorted(set(of_place[~fixed].tolist())):
+        places = np.flatnonzero(~fixed & (of_place == stratum))
+        pool, listed = (strata == stratum) & ~held, np.zeros(len(strata), bool)
+        listed[order[places]] = True
+        moved = rng.random(len(places)) < explore
+        left = pool.copy()
+        left[order[places[~moved]]] = False
+        drawn[places[moved]] = rng.permutation(np.flatnonzero(left))[: int(moved.sum())]
+        stays, other_place, elsewhere = chances(int(pool.sum()), len(places), explore)
+        shown = drawn[places]
         chance[places] = np.where(
-            drawn[places] == order[places], stays, np.where(listed, other_place, elsewhere)
+            shown == order[places], stays, np.where(listed[shown], other_place, elsewhere)
         )
     return drawn, chance
 

@@ -62,7 +62,7 @@ class Rule:
         for name in names:
             value = getattr(self, name)
             if value is not None and not 0.0 <= value < float("inf"):
-                raise ConfigError(f"{self}: {name} = {value} must be a number from 0")
+                raise ConfigError(f"{self}: {name} = {value:g} must be a number from 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class Require(Rule):
             raise ConfigError(f"{self} requires nothing: give stock, a price, min_margin or newer_than")
         low, high = self._prices
         if low is not None and high is not None and low > high:
-            raise ConfigError(f"{self}: min_price = {low} is above max_price = {high}")
+            raise ConfigError(f"{self}: min_price = {low:g} is above max_price = {high:g}")
 
     @property
     def _prices(self) -> tuple[float | None, float | None]:
@@ -163,7 +163,7 @@ class Boost(Ranked, Selecting):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0.0 < self.by <= 1.0:
-            raise ConfigError(f"{self}: by = {self.by} must be more than 0, up to 1")
+            raise ConfigError(f"{self}: by = {self.by:g} must be more than 0, up to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,9 +201,9 @@ class Exposure(Ranked):
             raise ConfigError(f"{self}: level = {self.level} must be 1 or more; 1 is the broadest")
         for name in ("most", "least"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{self}: {name} = {getattr(self, name)} is not a share from 0 to 1")
+                raise ConfigError(f"{self}: {name} = {getattr(self, name):g} is not a share from 0 to 1")
         if self.least > self.most:
-            raise ConfigError(f"{self}: least = {self.least} is above most = {self.most}")
+            raise ConfigError(f"{self}: least = {self.least:g} is above most = {self.most:g}")
         if self.least and self.by is not None and self.value is None:
             raise ConfigError(f"{self}: least is of one group: give the value of {self.by!r}, or a where")
         if self.most == 1.0 and self.least == 0.0:

@@ -188,7 +188,7 @@ def _price_gap(one: Rule, other: Rule) -> str | None:
         return None
     for low, high in ((one, other), (other, one)):
         if low.min_price is not None and high.max_price is not None and low.min_price > high.max_price:
-            return f"min_price = {low.min_price} is above max_price = {high.max_price}"
+            return f"min_price = {low.min_price:g} is above max_price = {high.max_price:g}"
     return None
 
 
@@ -198,5 +198,5 @@ def _share_gap(one: Rule, other: Rule) -> str | None:
     for floor, cap in ((one, other), (other, one)):
         same = (floor.by, floor.level, floor.where) == (cap.by, cap.level, cap.where)
         if same and cap.value in (None, floor.value) and floor.least > cap.most:
-            return f"least = {floor.least} is above most = {cap.most}"
+            return f"least = {floor.least:g} is above most = {cap.most:g}"
     return None

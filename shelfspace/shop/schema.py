@@ -189,7 +189,7 @@ TABLES: dict[str, TableSchema] = {
                 Column("place", "number", ("position", "rank", "slot")),
                 Column("propensity", "number"),
                 Column("clicked", "flag", ("click", "isclick")),
-                Column("user_id", "id", _USER),
+                Column("user_id", "id", (*_USER, "subject")),
                 Column("timestamp", "time", _TIME),
             ),
         ),

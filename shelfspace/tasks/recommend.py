@@ -65,8 +65,9 @@ def recommend(
             had in another shop.
         diversity: how much it counts that items of a list are unlike each other, 0 (not at all) to 1 (nothing else).
         diversify: by the nearest item of the list (`mmr`), or by what is new beside all of them together (`dpp`).
-        explore: the chance that a place is left to chance; the columns `list_id` and `propensity` (the exact chance of
-            the item to stand at its place) make a log that `offpolicy` reads.
+        explore: the chance that a place is left to chance, which draws from the best 3 k and from what else the list
+            holds; the columns `list_id` and `propensity` (the exact chance of the item to stand at its place) make a
+            log that `offpolicy` reads.
         seed: of what is left to chance; a shopper's draws do not depend on who else is asked for.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
             Beside it `unless`: the fewest past items, up to three, without which the answer would not be among the k

@@ -70,6 +70,15 @@ class TaskContract:
         with pytest.raises(InputError, match="out of range"):
             self.ask(space, self.subjects[0], k=k)
 
+    def test_what_is_blocked_never_comes(self, space: ss.Space) -> None:
+        """Nor is it named anywhere in the answer: as a reason, a facet, a suggestion, an expansion."""
+        items = {*space.catalogue.ids.array.to_pylist()} - {*self.subjects}
+        before = _named(self.ask(space, list(self.subjects), k=5, why=True)) & items
+        without = space.with_rules({"block": [{"items": sorted(before)}]}) if before else space
+        for subject in (list(self.subjects), self.subjects[0]):
+            for why in (False, True):
+                assert not _named(self.ask(without, subject, k=5, why=why)) & before
+
     def test_filters_are_hard(self, space: ss.Space) -> None:
         if not self.filtered:
             pytest.skip("it does not answer with items")
@@ -81,3 +90,22 @@ class TaskContract:
         assert nothing.notes
         with pytest.raises(FilterError):
             self.ask(space, self.subjects[0], where="price <> and")
+
+
+def _named(hits: Hits) -> set[str]:
+    """Return every text of an answer but its notes and what it was asked."""
+    found: set[str] = set()
+
+    def look(value: Any) -> None:
+        if isinstance(value, dict):
+            for name, inside in value.items():
+                if name not in ("notes", "subject"):
+                    look(inside)
+        elif isinstance(value, list):
+            for inside in value:
+                look(inside)
+        elif isinstance(value, str):
+            found.add(value)
+
+    look(json.loads(hits.to_json()))
+    return found

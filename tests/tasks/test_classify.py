@@ -203,3 +203,19 @@ def test_answering_loads_no_torch_and_no_database(run: Path):
         "print(*sorted({'torch', 'ibis', 'duckdb', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code, str(run)], text=True).strip() == ""
+
+
+def test_what_is_blocked_never_comes(run):
+    space = ss.open(run)
+    gone = next(iter(space.classify())).subject
+    odd = next(iter(space.classify(suspicious=True))).subject
+    kept = space.with_rules({"block": [{"items": [gone, odd]}]})
+    for labels in (
+        kept.classify(),
+        kept.classify(k=3),
+        kept.classify(gone, k=3),
+        kept.classify(suspicious=True),
+    ):
+        assert not {gone, odd} & {label.subject for label in labels}
+        assert "2 blocked listings are left out" in labels.notes
+    assert [label.subject for label in kept.classify(phrase="a mug")]

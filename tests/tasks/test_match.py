@@ -234,3 +234,14 @@ def test_abt_and_buy_as_published(data: Path):
     for asked, bar in ((matcher, 0.94), (Matcher(Match(between="source")), 0.92)):
         said = asked.found(compared).said[place]
         assert 2 * (said & label).sum() / (said.sum() + label.sum()) > bar
+
+
+def test_what_is_blocked_never_comes(run):
+    space = ss.open(run)
+    first = next(iter(space.match()))
+    gone, left = first[0].item_id, first[1].item_id
+    kept = space.with_rules({"block": [{"items": [gone], "reason": "recalled"}]})
+    for groups in (kept.match(), kept.match(left), kept.match(gone), kept.match(why=True)):
+        assert f'"{gone}"' not in groups.to_json().split('"notes"')[0]
+        assert "1 blocked listings are left out" in groups.notes
+    assert len(kept.match()) < len(space.match())
