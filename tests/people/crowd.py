@@ -12,8 +12,8 @@ WORDS = ["wool scarf", "coffee bean", "desk lamp", "garden rake"]
 def tables(seed: int = 0) -> dict[str, pa.Table]:
     """Return events, items, users and relations; users from `u-240` on have no events.
 
-    A user of taste t takes items of taste t; `region` says the taste of nine in ten, `age` says nothing; four friends in
-    five are of the same taste. The last user has neither profile nor friends.
+    A user of taste t takes items of taste t; `region` says the taste of nine in ten, `age` says nothing; four friends
+    in five are of the same taste. The last user has neither profile nor friends.
     """
     rng = np.random.default_rng(seed)
     people = NUM_USERS + NUM_NEWCOMERS
@@ -54,11 +54,19 @@ def tables(seed: int = 0) -> dict[str, pa.Table]:
             {
                 "user_id": [f"u-{n}" for n in range(people)],
                 "region": pa.array(region, pa.string()),
-                "age": pa.array([None if n == people - 1 else 20 + n % 50 for n in range(people)], pa.int64()),
+                "age": pa.array(
+                    [None if n == people - 1 else 20 + n % 50 for n in range(people)], pa.int64()
+                ),
             }
         ),
         "relations": pa.table(
-            {"head": head, "relation": ["friend"] * len(head), "tail": tail, "head_type": kinds, "tail_type": kinds}
+            {
+                "head": head,
+                "relation": ["friend"] * len(head),
+                "tail": tail,
+                "head_type": kinds,
+                "tail_type": kinds,
+            }
         ),
     }
 
