@@ -34,7 +34,7 @@ class Newcomers:
     other_run: str | None = None
     half_life: float = 365.0
     hidden: float = 0.1
-    max_cases: int = 1000
+    max_cases: int = 500
 
 
 @dataclass(frozen=True)

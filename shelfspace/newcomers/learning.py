@@ -25,10 +25,14 @@ LEAST = 20
 """With fewer cases nothing is chosen: the usual strength is believed."""
 BLOCK_VALUES = 20_000_000
 
-_COMMON = {"shrinkage": (1.0, 10.0, 100.0, 1000.0), "weight": (0.0, 0.25, 0.5, 1.0)}
 GRIDS: dict[str, dict[str, Sequence[float]]] = {
     "profile": {"shrinkage": (10.0, 100.0, 1000.0, 10_000.0), "weight": (0.0, 0.25, 0.5, 1.0, 1.5)},
-    "friends": {**_COMMON, "closeness": (0.0, 0.5, 1.0), "further": (0.0, 0.5)},
+    "friends": {
+        "closeness": (0.0, 0.5, 1.0),
+        "further": (0.0, 0.5),
+        "shrinkage": (1.0, 10.0, 100.0, 1000.0),
+        "weight": (0.0, 0.5, 1.0),
+    },
     "transfer": {"shrinkage": (0.01, 0.1, 1.0, 10.0), "weight": (0.0, 0.25, 0.5, 1.0)},
     "shoppers": {"shrinkage": (0.1, 1.0, 10.0), "weight": (0.0, 0.25, 0.5, 1.0)},
 }

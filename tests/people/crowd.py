@@ -12,8 +12,9 @@ WORDS = ["wool scarf", "coffee bean", "desk lamp", "garden rake"]
 def tables(seed: int = 0) -> dict[str, pa.Table]:
     """Return events, items, users and relations; users from `u-240` on have no events.
 
-    A user of taste t takes items of taste t; `region` says the taste of nine in ten, `age` says nothing; four friends in
-    five are of the same taste. The last user has neither profile nor friends.
+    A user of taste t takes items of taste t; `region` says the taste of nine in ten, `age` says nothing; four friends
+    in five are of the same taste. The last user has neither profile nor friends. `guest`, whom no table of users has,
+    is a friend of `u-3` and `u-4`; some rows join a user to themselves, or to nobody known.
     """
     rng = np.random.default_rng(seed)
     people = NUM_USERS + NUM_NEWCOMERS
@@ -35,7 +36,9 @@ def tables(seed: int = 0) -> dict[str, pa.Table]:
         for one in np.where(alike, same, rng.integers(people - 1, size=5)).tolist():
             head.append(f"u-{row}")
             tail.append(f"u-{one}")
-    kinds = ["user"] * len(head)
+    kinds: list[str | None] = ["user"] * len(head) + ["user"] * 3 + [None] * 2
+    head += ["guest", "guest", "u-1", "u-2", "x"]
+    tail += ["u-3", "u-4", "u-1", "x", "y"]
     return {
         "events": pa.table(
             {
