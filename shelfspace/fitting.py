@@ -16,6 +16,8 @@ from shelfspace.matching.fitted import FittedMatch, kept, learnt_from
 from shelfspace.matching.labelled import Labelled
 from shelfspace.matching.matcher import Match
 from shelfspace.plan import Plan
+from shelfspace.searching.fitted import FittedSearch, Search
+from shelfspace.searching.fitted import fitted as searcher_of
 from shelfspace.shop.shop import Shop
 from shelfspace.stored import Fitted
 
@@ -62,6 +64,16 @@ def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
     )
 
 
+def _searching(settings: Search, shop: Shop, seed: int) -> FittedSearch:
+    if settings.encoder is None:
+        return searcher_of(settings, shop, seed=seed)
+    given = {name: getattr(settings, name) for name in ("max_tokens", "int8")}
+    reader = _encoder(
+        "Transformer", "'shelfspace[text]'", model=settings.encoder, columns=list(settings.read), **given
+    )
+    return searcher_of(settings, shop, reader if isinstance(reader, TextVectors) else None, seed=seed)
+
+
 def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
     """Return the frozen encoders that the settings name; without photos, or what reads them, none for photos."""
     found: dict[str, PhotoVectors | TextVectors] = {}
@@ -87,5 +99,9 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}
 
 
-FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {"classify": _classifying, "match": _matching}
+FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "classify": _classifying,
+    "match": _matching,
+    "search": _searching,
+}
 """Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

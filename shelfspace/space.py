@@ -9,6 +9,7 @@ from shelfspace.holding import Holding
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
+from shelfspace.tasks.search import search
 from shelfspace.tasks.similar import similar
 
 
@@ -24,6 +25,7 @@ class Space(Holding):
     classify = classify
     match = match
     recommend = recommend
+    search = search
     similar = similar
 
     def export(self, to: str | Path) -> int:

@@ -31,6 +31,7 @@ from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import Listed
 from shelfspace.matching.fitted import FittedMatch
+from shelfspace.searching.fitted import FittedSearch
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -61,6 +62,7 @@ class Fitted(Protocol):
 FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
     "classify": FittedClassify.read,
     "match": FittedMatch.read,
+    "search": FittedSearch.read,
 }
 """What reads what a task learnt, by the task's name."""
 

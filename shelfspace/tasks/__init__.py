@@ -11,6 +11,7 @@ from shelfspace.tasks.labels import Labels
 from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.results import Hits
+from shelfspace.tasks.search import search
 from shelfspace.tasks.similar import similar
 
 Answer = Hits | Groups | Labels
@@ -38,5 +39,6 @@ TASKS = {
     "classify": Task(classify),
     "match": Task(match),
     "recommend": Task(recommend, _users),
+    "search": Task(search),
     "similar": Task(similar, _items),
 }

@@ -62,25 +62,25 @@ def similar(
     """
     checked_k(k)
     items = [item] if isinstance(item, str) else list(item or [])
-    said = _Said((phrase or "").strip(), Path(photo) if photo is not None else None)
+    said = Said((phrase or "").strip(), Path(photo) if photo is not None else None)
     if not items and not said:
         raise InputError("name an item, or give a phrase or a photo")
     rows = np.asarray([space.catalogue.ids.row(text) for text in items], dtype=np.int32)
     allowed = allowed_items(space, where)
     queries, subjects, notes = np.asarray(space.vectors[rows], dtype=np.float32), items, []
     if said:
-        listed = _listed(space, said)
-        if not listed.any():
+        place = listed(space, said)
+        if not place.any():
             notes.append(f"no word of {said.subject!r} is known to the space")
-        queries = unit_rows(queries + listed) if items else listed
+        queries = unit_rows(queries + place) if items else place
         subjects = items or [said.subject]
     itself = sparse.csr_array(
         (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
     )
-    found, scores = space.index.search(queries, k, allowed=allowed, exclude=itself)
+    near, scores = space.index.search(queries, k, allowed=allowed, exclude=itself)
     titles, hits = space.titles, []
     for n, subject in enumerate(subjects):
-        others = [(int(r), float(s)) for r, s in zip(found[n], scores[n], strict=True) if r >= 0]
+        others = [(int(r), float(s)) for r, s in zip(near[n], scores[n], strict=True) if r >= 0]
         if not queries[n].any():
             notes.append(f"{subject!r} has neither behaviour nor content yet, so nothing is near it")
             others = []
@@ -100,7 +100,7 @@ def checked_k(k: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Said:
+class Said:
     """What is told of a listing that is not there; false where nothing is."""
 
     phrase: str
@@ -124,7 +124,7 @@ class _Said:
         return Catalogue(Ids(["said"], "item"), table, np.zeros(1), np.zeros(1, np.int32))
 
 
-def _listed(space: Holding, said: _Said) -> Floats:
+def listed(space: Holding, said: Said) -> Floats:
     """Return where such a listing would lie, float32 [1, D]."""
     if len(said.phrase) > MAX_PHRASE:
         raise InputError(
