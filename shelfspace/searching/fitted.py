@@ -121,7 +121,7 @@ class FittedSearch:
                 np.float16
             )  # a phrase's cosine changes by less than .001
         index = io.BytesIO()
-        np.savez(index, **arrays)  # type: ignore[arg-type]
+        np.savez(index, **arrays)
         trees = ranking.trees.encode()
         about = {
             "settings": settings_of(self.settings),

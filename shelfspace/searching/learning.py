@@ -1,5 +1,6 @@
 """What the parts of a score count for, learnt from judgments or clicks. P places: a query and a product."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from shelfspace.searching.logged import Judged
 from shelfspace.searching.searcher import FEEDBACK, MEANING, POPULARITY, WORDS, Ranking, Searcher
 
 Floats = npt.NDArray[np.float64]
+Way = Callable[["Material"], Ranking]
 
 TAUGHT = (WORDS, MEANING, FEEDBACK, POPULARITY)
 """Parts whose weights can be learnt."""
@@ -43,7 +45,8 @@ class Material:
     @property
     def sizes(self) -> list[int]:
         """How many places each query has."""
-        return np.unique(self.query, return_counts=True)[1].tolist()
+        counts: list[int] = np.unique(self.query, return_counts=True)[1].tolist()
+        return counts
 
     @classmethod
     def of(cls, searcher: Searcher, judged: Judged) -> "Material | None":
@@ -87,7 +90,7 @@ def learnt(material: Material, start: Ranking, *, seed: int) -> tuple[Ranking, d
     LambdaRank to LambdaMART: An Overview. 2010 (trees).
     """
     fold = np.random.default_rng(seed).permutation(material.query[-1] + 1)[material.query] % FOLDS
-    ways = {"as they come": lambda some: start, "weights": lambda some: by_pairs(some, start)}
+    ways: dict[str, Way] = {"as they come": lambda some: start, "weights": lambda some: by_pairs(some, start)}
     notes: list[str] = []
     values = {name: _held_out(material, fold, way) for name, way in ways.items()}
     best = "as they come"
@@ -168,7 +171,7 @@ def ndcg(material: Material, score: npt.NDArray[np.floating], k: int = 10) -> Fl
     return np.array(found)
 
 
-def _held_out(material: Material, fold: npt.NDArray[np.int64], way: Any) -> Floats:
+def _held_out(material: Material, fold: npt.NDArray[np.int64], way: Way) -> Floats:
     """Return NDCG@10 of each query under what was learnt from the other folds."""
     score = np.zeros(len(fold), np.float32)
     for number in range(FOLDS):

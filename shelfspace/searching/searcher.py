@@ -76,7 +76,8 @@ class Found:
 
     def matches(self) -> npt.NDArray[np.bool_]:
         """Return which items are answers at all, bool [N]."""
-        return np.logical_or.reduce(list(self.groups().values()))
+        found: npt.NDArray[np.bool_] = np.logical_or.reduce(list(self.groups().values()))
+        return found
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def scaled(amounts: Floats) -> Floats:
     highest = float(amounts.max(initial=0.0))
     if highest <= 0:
         return np.zeros(len(amounts), np.float32)
-    return np.maximum(amounts / np.float32(highest), 0).astype(np.float32)
+    shares: Floats = np.maximum(amounts / np.float32(highest), 0).astype(np.float32)
+    return shares
 
 
 def best(amounts: Floats, k: int) -> Rows:

@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 
-ROUNDS = 100
+ROUNDS = 30
 SETTINGS = {
     "objective": "lambdarank",
     "lambdarank_truncation_level": 20,
     "label_gain": [0, 1, 3, 7, 15, 31],
     "learning_rate": 0.05,
-    "num_leaves": 7,
+    "num_leaves": 4,
     "min_data_in_leaf": 20,
     "lambda_l2": 10.0,
     "feature_fraction": 0.7,
