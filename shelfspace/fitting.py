@@ -32,6 +32,8 @@ from shelfspace.people.learning import hidden, learnt_weights
 from shelfspace.people.profiles import Profiles
 from shelfspace.people.tastes import Tastes, placed
 from shelfspace.plan import Plan
+from shelfspace.searching.fitted import FittedSearch, Search
+from shelfspace.searching.fitted import fitted as searcher_of
 from shelfspace.shop.history import History
 from shelfspace.shop.shop import Shop
 from shelfspace.stored import Fitted
@@ -81,6 +83,16 @@ def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
 
 def _explaining(settings: Explain, shop: Shop, seed: int) -> FittedExplain:
     return FittedExplain.of(settings, shop.tables.get("relations"), shop.catalogue.ids)
+
+
+def _searching(settings: Search, shop: Shop, seed: int) -> FittedSearch:
+    if settings.encoder is None:
+        return searcher_of(settings, shop, seed=seed)
+    given = {name: getattr(settings, name) for name in ("max_tokens", "int8")}
+    reader = _encoder(
+        "Transformer", "'shelfspace[text]'", model=settings.encoder, columns=list(settings.read), **given
+    )
+    return searcher_of(settings, shop, reader if isinstance(reader, TextVectors) else None, seed=seed)
 
 
 def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
@@ -171,5 +183,6 @@ FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
     "match": _matching,
     "newcomers": _newcomers,
     "people": _people,
+    "search": _searching,
 }
 """Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

@@ -19,6 +19,7 @@ from shelfspace.matching.matcher import Match
 from shelfspace.newcomers.fitted import Newcomers
 from shelfspace.people.fitted import People
 from shelfspace.ruling.rules import Rules
+from shelfspace.searching.fitted import Search
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import PROTOCOLS, possible_protocols
@@ -48,6 +49,7 @@ TASKS: dict[str, type] = {
     "match": Match,
     "newcomers": Newcomers,
     "people": People,
+    "search": Search,
 }
 """The sections of tasks that learn something of their own: what holds the settings of each."""
 

@@ -11,6 +11,7 @@ from shelfspace.tasks.match import match
 from shelfspace.tasks.people import people
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.ruled import check_rules
+from shelfspace.tasks.search import search
 from shelfspace.tasks.similar import similar
 
 
@@ -27,6 +28,7 @@ class Space(Holding):
     match = match
     people = people
     recommend = recommend
+    search = search
     similar = similar
 
     def __post_init__(self) -> None:

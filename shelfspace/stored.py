@@ -34,6 +34,7 @@ from shelfspace.linear.vectors import Listed
 from shelfspace.matching.fitted import FittedMatch
 from shelfspace.newcomers.fitted import FittedNewcomers
 from shelfspace.people.fitted import FittedPeople
+from shelfspace.searching.fitted import FittedSearch
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -67,6 +68,7 @@ FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
     "match": FittedMatch.read,
     "newcomers": FittedNewcomers.read,
     "people": FittedPeople.read,
+    "search": FittedSearch.read,
 }
 """What reads what a task learnt, by the task's name."""
 

@@ -84,7 +84,11 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 def _option(field: doors.Field) -> tuple[str, Any, Any]:
     if field.is_subject:
-        text = f"the id of one {field.name}, or of several"
+        text = (
+            escape(field.description)
+            if field.name == "phrase"
+            else f"the id of one {field.name}, or of several"
+        )
         return field.name, Annotated[list[str] | None, typer.Argument(help=text)], None
     option = typer.Option(help=escape(field.description))  # [items] is a section, not a style
     if _many(field.annotation):
@@ -102,7 +106,14 @@ def _many(annotation: Any) -> bool:
 def _parsed(space: Space, field: doors.Field, value: Any) -> Any:
     if not _many(field.annotation):
         return value
+    if not _of_events(field.annotation):
+        return list(value) if value else None
     return [_event(space, text) for text in value] if value else None
+
+
+def _of_events(annotation: Any) -> bool:
+    """Say whether what there are many of may be events."""
+    return any(Event in get_args(inner) for outer in get_args(annotation) for inner in get_args(outer))
 
 
 def _event(space: Space, text: str) -> Event:

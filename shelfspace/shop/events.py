@@ -25,7 +25,7 @@ _EPOCH = datetime.date(1970, 1, 1)
 class Reading:
     """A table of events on its way through cleaning.
 
-    rows: `_seq`, the ids, `time`, `kind`, `quantity`, `price`, `rating`, `reason` (null: good so far);
+    rows: `_seq`, the ids, `time`, `kind`, `quantity`, `price`, `rating`, `query`, `reason` (null: good so far);
     figures: what was counted in each column;
     times: how the times are written; None: there are none.
     """
@@ -61,11 +61,12 @@ def parse(seen: ir.Table, found: Mapping[str, Found], clean: CleanSettings, patt
         quantity=values.get("quantity", ibis.null("float64")),
         price=values.get("price", ibis.null("float64")),
         rating=values.get("rating", ibis.null("float64")),
+        query=columns.text(seen.query) if "query" in found else ibis.null("string"),
         time=values.get("timestamp", ibis.literal(0.0)),
         kind=kind,
         reason=_reason(seen, found, values, times, clean),
     )
-    kept = rows.select(SEQ, *IDS, "time", "kind", "quantity", "price", "rating", "reason")
+    kept = rows.select(SEQ, *IDS, "time", "kind", "quantity", "price", "rating", "query", "reason")
     return Reading(kept, count_columns(seen, found, values), times)
 
 

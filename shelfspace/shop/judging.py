@@ -109,7 +109,7 @@ def _settle(bench: Workbench, marked: ir.Table, clean: CleanSettings, about: str
 
 
 def _mark_copies(rows: ir.Table) -> ir.Table:
-    same = [c for c in rows.columns if c not in (SEQ, "left", "rating", "reason")]
+    same = [c for c in rows.columns if c not in (SEQ, "left", "rating", "query", "reason")]
     nth = ibis.row_number().over(group_by=[rows.reason.isnull(), *same], order_by=SEQ)
     numbered = rows.mutate(_nth=nth)
     return rules.mark(numbered, numbered._nth > 0, rules.COPY).drop("_nth")

@@ -29,6 +29,7 @@ from shelfspace.shop.judging import Judged, dropped_items, judge
 from shelfspace.shop.numbering import Numbered, first_items, nothing, number, weights_of
 from shelfspace.shop.quarantine import count_gone, refuse_too_many, write_quarantine
 from shelfspace.shop.schema import TABLES
+from shelfspace.shop.searched import searched
 from shelfspace.shop.sections import Section, section
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.tables import read_table
@@ -115,6 +116,8 @@ def _read(bench: Workbench, plan: _Plan, quarantine: Path | None) -> Shop:
     items = aligned(read_items(known), ids)
     catalogue = catalogue_of(tables, items, known, judged, ids, numbered.history, plan.clean)
     rows = usable(tables, items)
+    if judged is not None and tables.log is not None and tables.log.has("query"):
+        rows["queries"] = searched(judged.rows, ids, tables.log.held_from)
     marked = tables.marked(judged)
     if quarantine is not None:
         write_quarantine(bench, marked, quarantine)

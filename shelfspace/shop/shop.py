@@ -17,7 +17,8 @@ class Shop:
     users: the named users; row u of `history` is user u;
     history: rows of named users first, then one row for each anonymous basket or session;
     kinds: the names of the event kinds, `History.kind` indexes them;
-    tables: the other tables of the contract by name (`users`, `relations`, `reviews` …), as Arrow, ids as text;
+    tables: the other tables of the contract by name (`users`, `relations`, `reviews` …), as Arrow, ids as text; and
+        `queries` where events have them: what was taken after which query, see `searched`;
     held_out: the test events of the `split` protocol, rows as in `history`; None elsewhere;
     check: what was found and what was dropped on the way.
     """

@@ -12,6 +12,7 @@ from shelfspace.tasks.match import match
 from shelfspace.tasks.people import people
 from shelfspace.tasks.recommend import recommend
 from shelfspace.tasks.results import Hits
+from shelfspace.tasks.search import search
 from shelfspace.tasks.similar import similar
 
 Answer = Hits | Groups | Labels
@@ -40,5 +41,6 @@ TASKS = {
     "match": Task(match),
     "people": Task(people, _users),
     "recommend": Task(recommend, _users),
+    "search": Task(search),
     "similar": Task(similar, _items),
 }

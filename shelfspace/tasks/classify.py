@@ -19,7 +19,7 @@ from shelfspace.shop.ids import Ids
 from shelfspace.tasks.against import catalogue_at
 from shelfspace.tasks.labels import Label, Labels
 from shelfspace.tasks.ruled import blocked_items
-from shelfspace.tasks.similar import MAX_PHRASE
+from shelfspace.tasks.said import MAX_PHRASE
 
 Parts = tuple[tuple[str, float], ...]
 

@@ -17,7 +17,7 @@ from shelfspace.holding import Holding
 from shelfspace.newcomers.evidence import Asked, Evidence, add
 from shelfspace.newcomers.fitted import FittedNewcomers
 from shelfspace.tasks.results import Value, Why
-from shelfspace.tasks.similar import phrase_vector
+from shelfspace.tasks.said import Said, listed
 
 Floats = npt.NDArray[np.float32]
 
@@ -91,7 +91,7 @@ class Newcomers:
         named = [tuple(dict.fromkeys(TOLD.get(s, s) for s in each)) for each in sources]
         names = users or ["this shopper"]
         notes += [
-            f"{name}: answered by {_listed(each)}" for name, each in zip(names, named, strict=True) if each
+            f"{name}: answered by {_joined(each)}" for name, each in zip(names, named, strict=True) if each
         ]
         return cls(space, named, looked_for, asked, cold, is_session, shown, notes)
 
@@ -105,7 +105,7 @@ class Newcomers:
         if not self.shown:
             return {}
         if self.sources[n]:
-            return {"source": _listed(self.sources[n])}
+            return {"source": _joined(self.sources[n])}
         return {"source": "session" if self.is_session else "popular" if self.cold[n] else "history"}
 
     def fill(self, start: int, scores: Floats, allowed: npt.NDArray[np.bool_]) -> None:
@@ -176,7 +176,7 @@ def _looked_for(space: Holding, phrase: str | None, notes: list[str]) -> Floats 
         return None
     if not phrase.strip():
         raise InputError("the phrase is blank: say what the shopper looks for")
-    found = phrase_vector(space, phrase.strip())
+    found = listed(space, Said(phrase.strip(), None))[1]
     if found.any():
         return found
     notes.append(f"no word of {phrase.strip()[:60]!r} is known to the space")
@@ -188,5 +188,5 @@ def _dense(part: sparse.csr_array, rows: npt.NDArray[np.int32]) -> Floats:
     return dense
 
 
-def _listed(sources: Sequence[str]) -> str:
+def _joined(sources: Sequence[str]) -> str:
     return " + ".join(sources)

@@ -1,30 +1,24 @@
 """Which products are like this one, or like what a phrase says or a photo shows."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from scipy import sparse
 
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
-from shelfspace.inputs.fields import Records
 from shelfspace.linear.vectors import unit_rows
-from shelfspace.photos.decoding import PhotoError, decoded
 from shelfspace.reranking.diversity import Diversify
-from shelfspace.shop.catalogue import Catalogue
-from shelfspace.shop.ids import Ids
 from shelfspace.tasks.allowed import allowed_items
 from shelfspace.tasks.joined import joins_of
 from shelfspace.tasks.lists import Lists
-from shelfspace.tasks.reasons import Question, reasons, towers_of
+from shelfspace.tasks.reasons import Question, reasons
 from shelfspace.tasks.results import TEXTS, Hit, Hits, Value, Why
+from shelfspace.tasks.said import Said, listed
 
 MAX_K = 10_000
-MAX_PHRASE = 10_000
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,7 +65,7 @@ def similar(
     """
     checked_k(k)
     items = [item] if isinstance(item, str) else list(item or [])
-    said = _Said((phrase or "").strip(), Path(photo) if photo is not None else None)
+    said = Said((phrase or "").strip(), Path(photo) if photo is not None else None)
     if not items and not said:
         raise InputError("name an item, or give a phrase or a photo")
     rows = np.asarray([space.catalogue.ids.row(text) for text in items], dtype=np.int32)
@@ -79,10 +73,10 @@ def similar(
     queries, subjects, notes = np.asarray(space.vectors[rows], dtype=np.float32), items, []
     listing = None
     if said:
-        listing, listed = _listed(space, said)
-        if not listed.any():
+        listing, place = listed(space, said)
+        if not place.any():
             notes.append(f"no word of {said.subject!r} is known to the space")
-        queries = unit_rows(queries + listed) if items else listed
+        queries = unit_rows(queries + place) if items else place
         subjects = items or [said.subject]
     itself = sparse.csr_array(
         (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
@@ -120,69 +114,3 @@ def checked_k(k: int) -> None:
     """Raise InputError unless 1 <= k <= 10,000."""
     if not 1 <= k <= MAX_K:
         raise InputError(f"k = {k} is out of range; give 1 to {MAX_K:,}")
-
-
-def phrase_vector(space: Holding, phrase: str) -> Floats:
-    """Return where a listing of these words would lie, float32 [1, D]; 0 where no word is known.
-
-    Raises:
-        InputError: it is too long, or the space does not read listings.
-    """
-    return _listed(space, _Said(phrase, None))[1]
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What is told of a listing that is not there; false where nothing is."""
-
-    phrase: str
-    photo: Path | None
-
-    def __bool__(self) -> bool:
-        return bool(self.phrase) or self.photo is not None
-
-    @property
-    def subject(self) -> str:
-        """What the answer calls it."""
-        shown = [self.phrase[:60]] if self.phrase else []
-        return " + ".join(shown + ([self.photo.name] if self.photo is not None else []))
-
-    def listing(self, photo_columns: Collection[str]) -> Catalogue:
-        """Return the listing, its photo in the columns that are read for one."""
-        table = pa.table({"title": pa.array([self.phrase or None], pa.string())})
-        if self.photo is not None:
-            for name in photo_columns:
-                table = table.append_column(name, pa.array([str(self.photo.absolute())]))
-        return Catalogue(Ids(["said"], "item"), table, np.zeros(1), np.zeros(1, np.int32))
-
-
-def _listed(space: Holding, said: _Said) -> tuple[Catalogue, Floats]:
-    """Return such a listing, and where it would lie, float32 [1, D]."""
-    if len(said.phrase) > MAX_PHRASE:
-        raise InputError(
-            f"a phrase of {len(said.phrase):,} characters is too long; the limit is {MAX_PHRASE:,}"
-        )
-    towers = towers_of(space)
-    photo_columns = towers.photo_columns if towers is not None else ()
-    if said.photo is not None:
-        _check_photo(said.photo, photo_columns)
-    listing = said.listing(photo_columns)
-    if towers is not None:
-        return listing, unit_rows(towers.items(Records.of_catalogue(listing, np.zeros(1))))
-    if space.listed is None:
-        raise InputError(
-            "this space was made without listings to read, or by an older version: train it again with titles"
-        )
-    return listing, space.listed.vectors(listing)
-
-
-def _check_photo(photo: Path, photo_columns: Collection[str]) -> None:
-    if not photo_columns:
-        raise InputError(
-            "this space reads no photos: give the items a column `image`, and train with the recipe `catalogue`, or "
-            'with a section [encoders.photo] use = "image"'
-        )
-    try:
-        decoded(photo, 8)
-    except PhotoError as problem:
-        raise InputError(f"photo {str(photo)!r}: {problem}") from None

@@ -1,0 +1,1 @@
+"""Search in a catalogue: by words, by meaning, fused."""
