@@ -4,22 +4,22 @@
 
 The Complete Journey (a year of 2,469 households, 801 of them with demographics), which its Python package holds.
 
-Demographics: events of the last fifth are hidden, and so are all events of two fifths of the households
-with demographics, half of them for validation, half for the test. A space is trained on the rest. Held-out households
-are asked with the last 0, 1 and 5 baskets before the cut; relevant are the products that they bought after it and
-that were not in those baskets. With 0 baskets `recommend(user)` stands beside the answer of the same space without
+Demographics: events of the last fifth are hidden, and so are all events of two fifths of the households with
+demographics, half of them for validation, half for the test. A space is trained on the rest. Held-out households are
+asked with the last 0, 1 and 5 baskets before the cut; relevant are the products that they bought after it and that
+were not in those baskets. With 0 baskets `recommend(user)` stands beside the answer of the same space without
 `[newcomers]` (its popular items). With 1 and 5 baskets what the profile says is added to the scores of the best 300
 of `recommend(history=…)`, both on a scale of their spread, with a weight chosen on the validation households; the
 plain answer stands beside it.
 
 Transfer: the shop is split in two by department, with the same households: groceries, and drugs and general
-merchandise. All events of a fifth of the households are hidden in the second, as are all events after nine tenths of
-the year in both; they are then asked there, known only in the first. Relevant is what they bought after the cut.
+merchandise. All events of a fifth of the households are hidden in the second, as are those of the last fifth of the
+events in both; they are then asked there, known only in the first. Relevant is what they bought after the cut.
 
 How far each source is believed is chosen inside each training, on other hidden households. NDCG@10, with paired
-bootstrap intervals over households. Of the log the last four months are in, and of those the products that twenty households bought. Each space is of popularity,
-item-kNN and factorised vectors, few trials. With --limit only the first N lines of the log are looked at, and nothing
-is written.
+bootstrap intervals over households. Of the log the last four months are in, and of those the products that twenty
+households bought. Each space is of popularity, item-kNN and factorised vectors, few trials. With --limit only the
+first N lines of the log are looked at, and nothing is written.
 """
 
 import argparse

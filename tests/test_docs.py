@@ -53,6 +53,15 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "products.csv").write_text(
         "Artikel,Bezeichnung,Preis\n" + "".join(f"{n},Tasse {n},{n + 1}.50\n" for n in range(31)), "utf-8"
     )
+    (folder / "customers.csv").write_text(
+        "Kunde,age,region\n" + "".join(f"{n},{20 + n},{'north' if n % 2 else 'south'}\n" for n in range(60)),
+        "utf-8",
+    )
+    (folder / "friends.csv").write_text(
+        "head,tail,head_type,tail_type\n"
+        + "".join(f"{n},{(n * step + 3) % 60},user,user\n" for n in range(60) for step in (1, 3, 7)),
+        "utf-8",
+    )
     _photographed(folder)
     return folder
 
@@ -79,6 +88,7 @@ def _photographed(folder: Path) -> None:
         ("two_frames.py",),
         ("matching.py",),
         ("classifying.py",),
+        ("people.py",),
         ("two_views.py",),
         ("photos.py",),
     ],

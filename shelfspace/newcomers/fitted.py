@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from shelfspace.config import settings_of
+from shelfspace.errors import ConfigError
 from shelfspace.newcomers.elsewhere import Elsewhere
 from shelfspace.newcomers.evidence import SOURCES, Evidence, Strength
-from shelfspace.people.fitted import matrices, matrix, saved, texts
+from shelfspace.people.fitted import check_hidden, matrices, matrix, saved, texts
 from shelfspace.people.graph import SocialGraph
 from shelfspace.people.profiles import Profiles
 from shelfspace.shop.history import History
@@ -35,6 +36,11 @@ class Newcomers:
     half_life: float = 365.0
     hidden: float = 0.1
     max_cases: int = 500
+
+    def __post_init__(self) -> None:
+        check_hidden("newcomers", self.hidden, self.max_cases)
+        if not self.half_life > 0:
+            raise ConfigError(f"[newcomers] half_life = {self.half_life} must be more than 0")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from shelfspace.config import settings_of
+from shelfspace.errors import ConfigError
 from shelfspace.people.friends import SIGNS, Closeness
 from shelfspace.people.graph import SocialGraph
 from shelfspace.people.profiles import Profiles
@@ -37,6 +38,20 @@ class People:
     profile: float = 0.2
     hidden: float = 0.1
     max_cases: int = 2000
+
+    def __post_init__(self) -> None:
+        check_hidden("people", self.hidden, self.max_cases)
+        for name in ("space", "items", "profile"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"[people] {name} = {getattr(self, name)} must not be below 0")
+
+
+def check_hidden(section: str, hidden: float, max_cases: int) -> None:
+    """Refuse to hide nothing, or so much that nothing is left to learn from."""
+    if not 0.0 < hidden <= 0.4:
+        raise ConfigError(f"[{section}] hidden = {hidden} is out of range; give more than 0, up to 0.4")
+    if max_cases < 1:
+        raise ConfigError(f"[{section}] max_cases = {max_cases} must be at least 1")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,10 @@ class Profiles:
         Raises:
             InputError: it cannot be read, or names a column that makes no segments.
         """
-        (fields,) = csv.reader([profile], skipinitialspace=True)
+        try:
+            (fields,) = csv.reader([profile], skipinitialspace=True)
+        except csv.Error as problem:
+            raise InputError(f"cannot read the profile {profile[:60]!r}: {problem}") from None
         known = {(name, value.casefold()): n for n, (name, value) in enumerate(self.segments)}
         found, notes = [], []
         for said in filter(None, map(str.strip, fields)):

@@ -61,6 +61,7 @@ def test_what_is_asked_is_read_with_quotes_and_without_regard_to_case():
         ("size=", "cannot read 'size='"),
         ("=less", "profiles have no column ''"),
         ("x" * 10_000, "cannot read 'xxx"),
+        ("size=less\nincome=3", "cannot read the profile"),
         ("income=much", "income is a number; 'much' is not"),
     ],
 )
