@@ -28,6 +28,9 @@ REST = "the rest"
 
 _LEAST = 1e-6
 
+Named = tuple[str, int | None]
+"""A part's name, and the item whose listing it is of."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -85,10 +88,6 @@ def reasons(
     return found
 
 
-Named = tuple[str, int | None]
-"""A part's name, and the item whose listing it is of."""
-
-
 def _said(space: Holding, parts: Mapping[Named, float]) -> tuple[Why, ...]:
     ids, titles = space.catalogue.ids, space.titles
     told = [
@@ -120,7 +119,7 @@ def _encoded(
         at += len(some)
         values = listing.values
         asked += [((part.named(values.get(part.column)), listing.item), amount) for part, amount in some]
-    answering = []
+    answering: list[list[tuple[Named, float]]] = []
     for row in rows:
         listing = of_item(row)
         values = listing.values
