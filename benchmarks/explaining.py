@@ -45,7 +45,7 @@ from shelfspace.explaining.regions import Hidden, occluded, randomly_masked
 from shelfspace.explaining.worded import Worded
 from shelfspace.tasks.reasons import ANSWER, ASKED, of_items, towers_of
 
-USERS, LISTINGS, CHOOSING, PHOTOS = 200, 100, 12, 40
+USERS, LISTINGS, CHOOSING, PHOTOS = 200, 100, 8, 20
 REGION_STEPS = 8
 WAYS = {
     "window of 2": lambda score: occluded(score, window=2),

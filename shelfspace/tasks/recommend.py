@@ -13,6 +13,7 @@ import numpy.typing as npt
 from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
 from shelfspace.explaining.counterfactual import Ask, counterfactuals
+from shelfspace.explaining.paths import Joins
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
@@ -88,6 +89,7 @@ def recommend(
     matches = allowed_items(space, where)
     mode: Mode = "new" if seen == "exclude" else "any"
     hits: list[Hit] = []
+    joins = joins_of(space)
     for start, block in _blocks(queries, len(matches)):
         allowed = _allowed(block, matches, seen)
         scores, unanswered = _scored(space, block, allowed, mode, k)
@@ -104,7 +106,7 @@ def recommend(
                 one = block.of_users([n])
                 parts = popular if unanswered[n] else _why(space, one, rows, mode)
                 ask = partial(_asked_again, space, allowed[n], mode, k)
-                more = _beside(space, one, rows, parts, k, ask)
+                more = _beside(space, joins, one, rows, parts, k, ask)
             texts = space.catalogue.ids.texts(rows)
             for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
                 hits.append(
@@ -134,6 +136,7 @@ def _asked_again(
 
 def _beside(
     space: Holding,
+    joins: Joins,
     past: History,
     rows: npt.NDArray[np.int32],
     parts: Sequence[tuple[Why, ...]],
@@ -141,7 +144,7 @@ def _beside(
     ask: Ask,
 ) -> list[dict[str, Value]]:
     """Return what is told beside the parts: `unless` and `paths`."""
-    ids, joins = space.catalogue.ids, joins_of(space)
+    ids = space.catalogue.ids
     named = [{p.item_id: abs(p.amount) for p in reversed(some) if p.item_id is not None} for some in parts]
     counts = Counter[str]()
     for one in named:

@@ -83,6 +83,14 @@ def test_of_a_batch_each_has_its_own(closed):
         assert parts(hit) == pytest.approx(single[hit.item_id], abs=1e-6)
 
 
+def test_of_a_long_list_the_question_tells_the_rest(space):
+    hits = list(space.similar("sku-003", k=52, why=True))
+    for hit in hits:
+        assert sum(part.amount for part in hit.why) == pytest.approx(hit.score, abs=1e-5)
+    assert {part.item_id for part in hits[49].why} == {"sku-003", hits[49].item_id}
+    assert {part.item_id for part in hits[50].why} == {"sku-003"}
+
+
 def test_towers_tell_words_columns_and_behaviour(space):
     for hit in space.similar("sku-003", k=5, why=True):
         found = parts(hit)
