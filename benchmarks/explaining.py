@@ -10,8 +10,9 @@ Past items: Amazon Beauty, runs of `linear` and of `shop` with small budgets, us
 past items. The same users say how often one, two or three past items would take an answer off the list of ten, against
 leaving the part that the reasons name largest out, and a past item at random. Words and columns: Fashion products with
 photos, the recipe `catalogue` (Shapley values over parts as `why` draws them, against each part left out alone), and
-4,000 products of Icecat in closed form (exact products, against each part left out alone). Photo regions: Grocery store;
-the way to look was chosen on photos of `val`, and measured on photos of `test`. Runs are made where FOLDER lacks them.
+4,000 products of Icecat in closed form (exact products, against each part left out alone). Photo regions: Grocery
+store; the way to look was chosen on photos of `val`, and measured on photos of `test`. Runs are made where FOLDER
+lacks them.
 
 With --limit only so many cases are looked at, and nothing is written.
 """
@@ -44,7 +45,7 @@ from shelfspace.explaining.regions import Hidden, occluded, randomly_masked
 from shelfspace.explaining.worded import Worded
 from shelfspace.tasks.reasons import ANSWER, ASKED, of_items, towers_of
 
-USERS, LISTINGS, CHOOSING, PHOTOS = 200, 100, 12, 40
+USERS, LISTINGS, CHOOSING, PHOTOS = 200, 100, 8, 20
 REGION_STEPS = 8
 WAYS = {
     "window of 2": lambda score: occluded(score, window=2),
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="where runs are kept, or made")
     parser.add_argument("--cache", type=Path, help="where vectors of photos and texts are kept")
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--only", action="append", help="a part of the figures alone; nothing is written")
+    parser.add_argument("--only", action="append", help="a part of the figures; the others stay as they are")
     options = parser.parse_args()
     if options.cache is not None:
         os.environ["SHELFSPACE_CACHE"] = str(options.cache)
@@ -83,9 +84,12 @@ def main() -> None:
         | {name: version(name) for name in ("numpy", "scipy", "torch", "onnxruntime")},
         "figures": figures,
     }
-    if options.limit is None and options.only is None:
+    if options.limit is None:
         file = Path(__file__).parent / "results" / "explaining.json"
-        file.write_text(json.dumps(result, indent=1) + "\n")
+        before = json.loads(file.read_text("utf-8"))["figures"] if file.is_file() else {}
+        both = before | figures
+        result["figures"] = {name: both[name] for name in made if name in both}
+        file.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 
 def run(runs: Path, name: str, data: Path) -> ss.Space:

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from shelfspace.holding import Holding
 from shelfspace.tasks.classify import classify
+from shelfspace.tasks.heat_map import heat_map
 from shelfspace.tasks.match import match
 from shelfspace.tasks.people import people
 from shelfspace.tasks.recommend import recommend
@@ -25,6 +26,7 @@ class Space(Holding):
     """
 
     classify = classify
+    heat_map = heat_map
     match = match
     people = people
     recommend = recommend

@@ -231,6 +231,25 @@ def export(
         screen.say(f"{rows:,} vectors written to {to}")
 
 
+@app.command("heat-map")
+def heat_map(
+    run: asking.RUN,
+    photo: Annotated[Path, typer.Argument(help="the photo")],
+    to: Annotated[Path, typer.Option(help="the picture to write, .png or .jpg")],
+    item: Annotated[
+        str | None, typer.Option(help="an item's id; the nearest to the photo where none")
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """Show which regions of a photo make it lie near an item."""
+    found = Space.open(run).heat_map(photo, item=item, to=to)
+    if as_json:
+        about = {"item_id": found.item_id, "score": found.score, "amounts": found.amounts.tolist()}
+        screen.show(json.dumps({**about, "to": str(to)}, ensure_ascii=False))
+    else:
+        screen.say(f"{found.title} ({found.item_id}), {found.score:.4f}: {to}")
+
+
 @app.command()
 def recipes(as_json: JSON = False) -> None:
     """List the recipes that a settings file may start from."""

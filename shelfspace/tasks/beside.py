@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.explaining.counterfactual import Ask, counterfactuals
+from shelfspace.explaining.paths import Joins
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
-from shelfspace.tasks.joined import joins_of
 from shelfspace.tasks.results import Value, Why
+from shelfspace.tasks.ruled import blocked_items
 
 MOST_COUNTERED = 20
 """Answers of a list of which it is looked for what would take them off it."""
@@ -19,6 +20,7 @@ BLOCK_VALUES = 8_000_000
 
 def beside(
     space: Holding,
+    joins: Joins,
     past: History,
     rows: npt.NDArray[np.int32],
     parts: Sequence[tuple[Why, ...]],
@@ -29,13 +31,14 @@ def beside(
 
     Args:
         space: an open space.
+        joins: what joins its items.
         past: what the user did.
         rows: the answers.
         parts: what their scores are made of.
         k: how many were asked for.
         ask: scores of other pasts.
     """
-    ids, joins = space.catalogue.ids, joins_of(space)
+    ids, blocked = space.catalogue.ids, blocked_items(space)
     named = [{p.item_id: abs(p.amount) for p in reversed(some) if p.item_id is not None} for some in parts]
     counts = Counter[str]()
     for one in named:
@@ -44,7 +47,7 @@ def beside(
     at_once = max(1, min(64, BLOCK_VALUES // max(1, len(space.catalogue))))
     tried = [*likely, *past.item[::-1].tolist()]
     sets = counterfactuals(past, rows[:MOST_COUNTERED], k, ask, tried, at_once=at_once)
-    unless: list[Value] = [ids.texts(some) for some in sets]
+    unless: list[Value] = [None if blocked[list(some)].any() else ids.texts(some) for some in sets]
     unless += [None] * (len(rows) - len(unless))
     strongest = [[ids.row(text) for text in sorted(one, key=lambda t: -one[t])[:2]] for one in named]
     return [

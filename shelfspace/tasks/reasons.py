@@ -23,10 +23,16 @@ Amounts = npt.NDArray[np.float64]
 ASKED, ANSWER = {"orders": 8, "exact": 6}, {"orders": 2, "exact": 4}
 """How Shapley values are found of what is asked (once a question), and of each answer."""
 
+MOST_ANSWERS = 50
+"""Answers whose own listings are looked at; of those behind them the question alone is."""
+
 REST = "the rest"
 """What the listings do not account for, as where vectors were propagated over who took what."""
 
 _LEAST = 1e-6
+
+Named = tuple[str, int | None]
+"""A part's name, and the item whose listing it is of."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def reasons(
     """Return the parts of each score, the largest first; they sum to it.
 
     Half of a cosine is told by what was asked, half by the answer: a part with an `item_id` is of that item's listing,
-    one without is of a phrase or a photo, or of both sides.
+    one without is of a phrase or a photo, or of both sides. From the 51st answer on what was asked tells the whole.
 
     Args:
         space: an open space.
@@ -67,26 +73,24 @@ def reasons(
         return []
     answers = np.asarray(space.vectors[list(rows)], np.float32)
     towers = towers_of(space)
+    looked_at = rows[:MOST_ANSWERS]
     if towers is not None:
-        asked, answering = _encoded(space, towers, question, query, answers, rows)
+        asked, answering = _encoded(space, towers, question, query, answers, looked_at)
     else:
-        asked, answering = _closed(space, question, query, answers, rows)
+        asked, answering = _closed(space, question, query, answers, looked_at)
     found = []
     for n, score in enumerate(scores):
-        parts: dict[tuple[str, int | None], float] = {}
+        parts: dict[Named, float] = {}
+        share = 0.5 if n < len(answering) else 1.0
         for (named, item), amounts in asked:
-            parts[named, item] = parts.get((named, item), 0.0) + float(amounts[n]) / 2
-        for (named, item), amount in answering[n]:
-            parts[named, item] = parts.get((named, item), 0.0) + amount / 2
+            parts[named, item] = parts.get((named, item), 0.0) + share * float(amounts[n])
+        for (named, item), amount in answering[n] if n < len(answering) else ():
+            parts[named, item] = parts.get((named, item), 0.0) + share * amount
         rest = score - sum(parts.values())
         if abs(rest) > _LEAST:
             parts[REST, None] = rest
         found.append(_said(space, parts))
     return found
-
-
-Named = tuple[str, int | None]
-"""A part's name, and the item whose listing it is of."""
 
 
 def _said(space: Holding, parts: Mapping[Named, float]) -> tuple[Why, ...]:
@@ -120,7 +124,7 @@ def _encoded(
         at += len(some)
         values = listing.values
         asked += [((part.named(values.get(part.column)), listing.item), amount) for part, amount in some]
-    answering = []
+    answering: list[list[tuple[Named, float]]] = []
     for row in rows:
         listing = of_item(row)
         values = listing.values
@@ -155,7 +159,7 @@ def _closed(
     ]
     answering = [
         [(named, float(amounts[0])) for named, amounts in _parts(space, answer, row, words, query[None])]
-        for answer, row, words in zip(answers, rows, worded[-len(rows) :], strict=True)
+        for answer, row, words in zip(answers[: len(rows)], rows, worded[-len(rows) :], strict=True)
     ]
     return asked, answering
 

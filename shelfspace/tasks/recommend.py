@@ -11,11 +11,13 @@ import pyarrow as pa
 
 from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError
+from shelfspace.explaining.paths import Joins
 from shelfspace.holding import Holding
 from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
 from shelfspace.tasks.beside import beside
+from shelfspace.tasks.joined import joins_of
 from shelfspace.tasks.lists import Listed, Lists
 from shelfspace.tasks.newcomers import Newcomers
 from shelfspace.tasks.pasts import Event, queries_of
@@ -137,6 +139,11 @@ class _Asked:
         counts = np.bincount(self.space.history.item, minlength=len(self.space.catalogue))
         return np.log1p(counts).astype(np.float32)
 
+    @cached_property
+    def joins(self) -> Joins:
+        """What joins the items of the space."""
+        return joins_of(self.space)
+
     def hits(self, start: int, block: History, subjects: Sequence[str]) -> Iterator[Hit]:
         """Yield the answers of a block of users, the first of whom is the `start`-th of all."""
         allowed = self._allowed(block)
@@ -157,7 +164,8 @@ class _Asked:
             ]
             if self.why:
                 ask = partial(self._again, allowed[n])
-                told = beside(self.space, block.of_users([n]), listed.rows, reasons, self.lists.k, ask)
+                query = block.of_users([n])
+                told = beside(self.space, self.joins, query, listed.rows, reasons, self.lists.k, ask)
                 more = [{**one, **other} for one, other in zip(more, told, strict=True)]
             yield from self._of_one(named[n], listed, reasons, more)
 

@@ -50,7 +50,7 @@ def similar(
         why: add what each score is made of: what shoppers do (`behaviour`), and the words and columns of what was asked
             and of the answer, half of the score each; the parts sum to the score. Beside it `paths`: how the item asked
             and the answer are joined, through relations and values that both have, the rarest first. Milliseconds an
-            answer, or, where a text network reads the listings, some tenths of a second.
+            answer, or, where a text network reads the listings, some tenths of a second for each of the first 50.
 
     Raises:
         UnknownIdError: the item is not in the catalogue.

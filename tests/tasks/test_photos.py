@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import shelfspace as ss
-from shelfspace.errors import ConfigError, InputError
+from shelfspace.cli.app import app
+from shelfspace.errors import ConfigError, InputError, UnknownIdError
+from shelfspace.explaining.regions import Hidden
+from shelfspace.tasks.reasons import towers_of
 from tests.learning.photographed import COLOURS, QUICK, THINGS, photo, shop
 
 pytest.importorskip("efficientnet_lite_pytorch", reason="the extra [image] is not installed")
@@ -80,11 +84,71 @@ def test_it_answers_without_torch(space, tables, tmp_path):
     code = (
         "import sys, shelfspace as ss; "
         f"hits = ss.open({str(space.folder)!r}).similar(photo={red!r}, k=3); "
+        f"ss.open({str(space.folder)!r}).heat_map({red!r}); "
+        f"ss.open({str(space.folder)!r}).similar(photo={red!r}, k=3, why=True); "
         "assert 'torch' not in sys.modules; print([h.item_id for h in hits])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(ids(space.similar(photo=red, k=3)))
+
+
+def test_what_a_photo_and_a_phrase_are_worth_is_told(space, tables, tmp_path):
+    red = photo(tmp_path, "asked.png", "red", "mug", 5)
+    for hit in space.similar(photo=red, phrase="red mug", k=3, why=True):
+        asked = {part.part: part.amount for part in hit.why if part.item_id is None}
+        assert set(asked) <= {"image", "title: red", "title: mug"}
+        assert sum(part.amount for part in hit.why) == pytest.approx(hit.score, abs=1e-5)
+    alone = next(iter(space.similar(photo=red, k=1, why=True)))
+    half = {part.part: part.amount for part in alone.why if part.item_id is None}
+    assert half == {"image": pytest.approx(alone.score / 2, abs=1e-5)}
+
+
+def test_an_item_without_a_photo_has_no_part_of_one(space):
+    bare = space.catalogue.ids.text(7)
+    for hit in space.similar(bare, k=2, why=True):
+        assert not [part for part in hit.why if part.part == "image" and part.item_id == bare]
+        assert [part for part in hit.why if part.part == "image" and part.item_id == hit.item_id]
+
+
+def test_a_heat_map_says_what_to_hide(space, tmp_path):
+    asked = Path(photo(tmp_path, "asked.png", "blue", "mug", 5))
+    found = space.heat_map(asked, item="blue-mug", to=tmp_path / "why.png")
+    assert found.amounts.shape == (8, 8)
+    assert Image.open(tmp_path / "why.png").size == (448, 448)
+    hidden, vector = Hidden(towers_of(space), asked), space.vectors[space.catalogue.ids.row("blue-mug")]
+    hottest = found.amounts > np.median(found.amounts)
+    cold, hot, whole = hidden.vectors(np.stack([hottest, ~hottest, np.ones((8, 8))]).astype(float)) @ vector
+    assert cold > hot
+    assert whole == pytest.approx(found.score, abs=1e-5)
+
+
+def test_a_photo_of_one_pixel_has_a_heat_map_that_says_nothing(space, tmp_path):
+    Image.new("RGB", (1, 1), "red").save(tmp_path / "one.png")
+    found = space.heat_map(tmp_path / "one.png", to=tmp_path / "why.jpg")
+    assert found.amounts == pytest.approx(np.zeros((8, 8)), abs=1e-6)
+    asked = next(iter(space.similar(photo=tmp_path / "one.png", k=1, why=True)))
+    assert asked.item_id == found.item_id
+    assert asked.score == pytest.approx(found.score, abs=1e-4)
+    assert asked.why
+
+
+def test_what_has_no_heat_map_says_why(space, tables, tmp_path):
+    red = photo(tmp_path, "asked.png", "red", "mug", 5)
+    for asked, error, why in (
+        ({"photo": tmp_path / "none.jpg"}, InputError, "cannot be read: No such file"),
+        ({"photo": red, "item": "red-mugg"}, UnknownIdError, "did you mean 'red-mug'"),
+        ({"photo": red, "to": tmp_path / "why.svg"}, InputError, "must end in .png or .jpg"),
+        ({"photo": red, "to": tmp_path / "no" / "why.png"}, InputError, "there is no folder"),
+    ):
+        with pytest.raises(error, match=why):
+            space.heat_map(**asked)
+    linear = ss.train(items=tables["items"].drop(columns=["image"]), out=tmp_path / "linear")
+    with pytest.raises(InputError, match="reads no photos"):
+        linear.heat_map(red)
+    ran = CliRunner().invoke(app, ["heat-map", str(space.folder), red, "--to", str(tmp_path / "why.png")])
+    assert ran.exit_code == 0, ran.output
+    assert "why.png" in ran.output.replace("\n", "")
 
 
 def test_a_large_photo_is_read_and_what_is_none_says_why(space, tmp_path):

@@ -32,9 +32,10 @@ def test_the_nearest_by_cosine_in_float64(space):
     )
 
 
-def test_the_blocks_of_a_cosine_sum_to_it(space):
+def test_the_parts_of_a_cosine_are_of_both_listings_and_sum_to_it(space):
     for hit in space.similar(["sku-003", "sku-new"], k=5, why=True):
-        assert {part.part for part in hit.why} == set(space.blocks)
+        assert {part.item_id for part in hit.why} <= {hit.subject, hit.item_id, None}
+        assert {hit.subject, hit.item_id} <= {part.item_id for part in hit.why}
         assert sum(part.amount for part in hit.why) == pytest.approx(hit.score, abs=1e-5)
 
 
