@@ -4,10 +4,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from shelfspace import config
+from shelfspace.bundling.bundle import Bundle, FittedBundle
+from shelfspace.bundling.learning import learnt_from as bundles_of
 from shelfspace.classifying.classifier import Classify
 from shelfspace.classifying.fitted import FittedClassify
 from shelfspace.classifying.learning import learnt_from as classifier_of
 from shelfspace.errors import MissingExtraError
+from shelfspace.evaluation.bundled import bundled
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
@@ -53,6 +56,11 @@ def _matching(settings: Match, shop: Shop, seed: int) -> FittedMatch:
     return FittedMatch(matcher, kept(found), figures, labelled.notes)
 
 
+def _bundling(settings: Bundle, shop: Shop, seed: int) -> FittedBundle:
+    learnt = bundles_of(settings, shop.catalogue, shop.history, num_named=len(shop.users), seed=seed)
+    return FittedBundle(learnt.complements, learnt.next_basket, bundled(learnt, seed=seed), learnt.notes)
+
+
 def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
     frozen, notes = _encoders(settings, shop)
     learnt = classifier_of(settings, shop.catalogue, frozen, seed=seed)
@@ -87,5 +95,9 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}
 
 
-FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {"classify": _classifying, "match": _matching}
+FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "bundle": _bundling,
+    "classify": _classifying,
+    "match": _matching,
+}
 """Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

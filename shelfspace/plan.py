@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from shelfspace import config as settings
+from shelfspace.bundling.bundle import Bundle
 from shelfspace.classifying.classifier import Classify
 from shelfspace.encode.neighbours import LearntKNN
 from shelfspace.errors import ConfigError, did_you_mean
@@ -37,7 +38,7 @@ LEARNING = (
 )
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
-TASKS: dict[str, type] = {"classify": Classify, "match": Match}
+TASKS: dict[str, type] = {"bundle": Bundle, "classify": Classify, "match": Match}
 """The sections of tasks that learn something of their own: what holds the settings of each."""
 
 

@@ -101,7 +101,13 @@ def _many(annotation: Any) -> bool:
 def _parsed(space: Space, field: doors.Field, value: Any) -> Any:
     if not _many(field.annotation):
         return value
-    return [_event(space, text) for text in value] if value else None
+    if not value:
+        return None
+    return [_event(space, text) for text in value] if _of_events(field.annotation) else list(value)
+
+
+def _of_events(annotation: Any) -> bool:
+    return any(Event in get_args(of) for many in get_args(annotation) for of in get_args(many))
 
 
 def _event(space: Space, text: str) -> Event:
