@@ -92,7 +92,7 @@ class Baskets:
     @cached_property
     def sold(self) -> Floats:
         """Return in how many baskets each item is, float64 [N]."""
-        return np.diff(self.by_item.indptr).astype(np.float64)
+        return np.asarray(np.diff(self.by_item.indptr), np.float64)
 
     def together(self, rows: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Floats:
         """Return in how many baskets each item is with one of these, each counting by its weight, float64 [N].
@@ -106,7 +106,8 @@ class Baskets:
         hit = np.flatnonzero(count)
         held = self.members[hit]
         weight_of = np.repeat(count[hit], np.diff(held.indptr))
-        return np.asarray(np.bincount(held.indices, weight_of, minlength=self.num_items), np.float64)
+        found: Floats = np.bincount(held.indices, weight_of, minlength=self.num_items).astype(np.float64)
+        return found
 
     def holding(self, rows: Sequence[int] | Rows) -> Rows:
         """Return the baskets that hold all of these items."""

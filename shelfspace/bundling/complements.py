@@ -11,8 +11,8 @@ from shelfspace.bundling.kinds import Kinds
 
 Vectors = npt.NDArray[np.float32]
 
-PARTS = ("baskets", "like products", "categories")
-"""What a score is made of."""
+PARTS = ("baskets", "like products", "categories", "chance")
+"""What a score is made of; what chance would give counts against it."""
 
 LIKE = 0.7
 """The cosine from which two items without a category count as one kind."""
@@ -38,7 +38,7 @@ class Weighing:
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of all items for what was asked: parts [3, N], in the order of `PARTS`; they sum to the score."""
+    """The scores of all items for what was asked: parts [4, N], in the order of `PARTS`; they sum to the score."""
 
     parts: Floats
 
@@ -50,9 +50,11 @@ class Scored:
 
     @property
     def smoothed(self) -> Floats:
-        """Return the share of each score that is not from its own baskets, float64 [N]."""
-        score = self.score
-        found: Floats = np.divide(self.parts[1:].sum(axis=0), score, out=np.ones(len(score)), where=score > 0)
+        """Return how much of what speaks for each item is not from the asked item's own baskets, float64 [N]."""
+        whole = self.parts[:3].sum(axis=0)
+        found: Floats = np.divide(
+            self.parts[1:3].sum(axis=0), whole, out=np.ones(len(whole)), where=whole > 0
+        )
         return found
 
 
@@ -64,8 +66,9 @@ class Complements:
     prior, (n_ij + drawn · prior) / (e_ij + drawn), the mean of a gamma distribution given a Poisson count (DuMouchel
     1999). The prior is itself such a rate: of the baskets of like items, drawn towards that of the two categories.
     For a pair of one kind the lift is then divided by the kind's own, raised to `substitutes`: what is left is
-    association beyond what their likeness foretells. The score is lift · (n_j / B)^popular; that of several items is
-    the mean of theirs, each weighed by n_i^-rare.
+    association beyond what their likeness foretells. The score is (lift - 1) · (n_j / B)^popular, what the item brings
+    beyond chance (at 1 and without smoothing the leverage of Piatetsky-Shapiro 1991, over n_i / B); that of several
+    items is the mean of theirs, each weighed by n_i^-rare.
 
     Cost: some milliseconds an item and 100 thousand items: one sparse product over the baskets that hold it.
     """
@@ -168,7 +171,9 @@ class Counted:
         drawn, spread = weighing.drawn, self.expected + weighing.drawn
         under = self.lent_expected + weighing.lent
         size = self.share**weighing.popular
-        size[self.alike] *= self.kin**-weighing.substitutes
         size[self.row] = 0.0
+        chance = -size
+        size = size.copy()
+        size[self.alike] *= self.kin**-weighing.substitutes
         parts = (self.both, drawn * self.lent / under, drawn * weighing.lent * self.foretold / under)
-        return Scored(np.stack([part * size / spread for part in parts]))
+        return Scored(np.stack([*(part * size / spread for part in parts), chance]))

@@ -29,6 +29,9 @@ MORE = {
 MOST_ITEMS = 1_000
 """Of a basket that is asked with."""
 
+NOTHING = 1e-12
+"""A score that is no more than rounding."""
+
 FEW = 5
 """Baskets under which an answer says on how little it rests."""
 
@@ -48,8 +51,8 @@ def bundle(
     Besides the score each answer has the plain rule behind it: `support`, baskets with all that was asked and the
     answer; `confidence`, their share of the baskets with all that was asked; `lift`, that over the answer's share of
     all baskets, with its 95 % interval from `lift_low` to `lift_high` (null where there is no such basket); and
-    `smoothed`, the share of the score that is not from the asked item's own baskets. For a shopper the baskets are
-    their own.
+    `smoothed`, the share of what speaks for it that is not from the asked item's own baskets. For a shopper the baskets
+    are their own.
 
     Args:
         space: an open space in which `bundle` was fitted.
@@ -174,7 +177,7 @@ class _Asked:
 
     def _best(self, score: Floats, without: Sequence[int] | Rows, subject: str, notes: list[str]) -> Rows:
         """Return the k best that may be answered and have a score, best first."""
-        score = np.where(self.allowed & (score > 0), score, -np.inf)
+        score = np.where(self.allowed & (score > NOTHING), score, -np.inf)
         score[without] = -np.inf
         size = min(self.k, len(score))
         top = np.sort(np.argpartition(-score, size - 1)[:size])
@@ -182,7 +185,7 @@ class _Asked:
         best = best[np.isfinite(score[best])].astype(np.int64)
         if len(best) < self.k:
             notes.append(
-                f"{subject}: {len(best)} of {self.k}: no more items go with it and satisfy the filter"
+                f"{subject}: {len(best)} of {self.k}: no other item is known to go with it and satisfies the filter"
             )
         return best
 
