@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from shelfspace import config
+from shelfspace.bundling.bundle import Bundle, FittedBundle
+from shelfspace.bundling.learning import learnt_from as bundles_of
 from shelfspace.classifying.classifier import Classify
 from shelfspace.classifying.fitted import FittedClassify
 from shelfspace.classifying.learning import learnt_from as classifier_of
 from shelfspace.errors import ConfigError, MissingExtraError
 from shelfspace.evaluation.befriended import befriended
+from shelfspace.evaluation.bundled import bundled
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
@@ -70,6 +73,11 @@ def _matching(settings: Match, shop: Shop, seed: int) -> FittedMatch:
     found = matcher.found(compared)
     figures = matched(matcher, compared, found, labelled, seed=seed)
     return FittedMatch(matcher, kept(found), figures, labelled.notes)
+
+
+def _bundling(settings: Bundle, shop: Shop, seed: int) -> FittedBundle:
+    learnt = bundles_of(settings, shop.catalogue, shop.history, num_named=len(shop.users), seed=seed)
+    return FittedBundle(learnt.complements, learnt.next_basket, bundled(learnt, seed=seed), learnt.notes)
 
 
 def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
@@ -178,6 +186,7 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
 
 
 FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "bundle": _bundling,
     "classify": _classifying,
     "explain": _explaining,
     "match": _matching,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from shelfspace import config as settings
+from shelfspace.bundling.bundle import Bundle
 from shelfspace.classifying.classifier import Classify
 from shelfspace.encode.neighbours import LearntKNN
 from shelfspace.errors import ConfigError, did_you_mean
@@ -44,6 +45,7 @@ LEARNING = (
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
 TASKS: dict[str, type] = {
+    "bundle": Bundle,
     "classify": Classify,
     "explain": Explain,
     "match": Match,

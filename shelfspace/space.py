@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.bundle import bundle
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.heat_map import heat_map
 from shelfspace.tasks.match import match
@@ -25,6 +26,7 @@ class Space(Holding):
         >>> space.similar("sku-42", k=5).to_frame()  # doctest: +SKIP
     """
 
+    bundle = bundle
     classify = classify
     heat_map = heat_map
     match = match

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.blend import Blend, Mode, Own, Ranker
+from shelfspace.bundling.bundle import FittedBundle
 from shelfspace.classifying.fitted import FittedClassify
 from shelfspace.config import build, extra, settings_of
 from shelfspace.disk import arrays, content, load, reading, replace
@@ -63,6 +64,7 @@ class Fitted(Protocol):
 
 
 FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
+    "bundle": FittedBundle.read,
     "classify": FittedClassify.read,
     "explain": FittedExplain.read,
     "match": FittedMatch.read,

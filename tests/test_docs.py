@@ -84,7 +84,7 @@ def _photographed(folder: Path) -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        ("six_lines.py", "asking.py", "why.py", "tuning.py"),
+        ("six_lines.py", "asking.py", "why.py", "tuning.py", "bundle.py"),
         ("two_frames.py",),
         ("matching.py",),
         ("classifying.py",),

@@ -42,7 +42,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
     for mode, mix in chosen.mixes.items():
         lines += _mix(MODES[mode], mix, headline)
     lines += _foretold(metrics.get("foretold", {})) + _matched(metrics.get("match"))
-    lines += _classified(metrics.get("classify"))
+    lines += _classified(metrics.get("classify")) + _bundled(metrics.get("bundle"))
     lines += [
         "",
         "## Mind",
@@ -138,6 +138,32 @@ def _classified(found: Mapping[str, Any] | None) -> list[str]:
             )
         lines.append("")
     return lines
+
+
+def _bundled(found: Mapping[str, Any] | None) -> list[str]:
+    """Say how good bundles are, where they were fitted."""
+    if found is None or not found.keys() & _BUNDLES.keys():
+        return []
+    lines = ["", "## What goes with what", "", f"Counted in {found['baskets']:,} {found['source']}.", ""]
+    lines += [
+        "| asked | cases | model | HR@10 | interval | recall@10 | NDCG@10 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, said in _BUNDLES.items():
+        for model, of in found.get(name, {}).get("models", {}).items():
+            hr, *others = (of[f"{metric}@10"] for metric in ("hr", "recall", "ndcg"))
+            cells = " | ".join(_number(one["value"]) for one in others)
+            lines.append(
+                f"| {said} | {found[name]['cases']:,} | {model} | {_number(hr['value'])} | {_interval(hr)} | {cells} |"
+            )
+    return lines
+
+
+_BUNDLES = {
+    "rest": "one item of a basket, by all others",
+    "one": "the rest of a basket, by one item",
+    "next_basket": "a shopper's next basket",
+}
 
 
 def _mix(what: str, mix: Mix, headline: str) -> list[str]:

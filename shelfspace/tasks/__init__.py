@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.bundle import bundle
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.groups import Groups
 from shelfspace.tasks.labels import Labels
@@ -37,6 +38,7 @@ def _items(space: Holding) -> Sequence[str]:
 
 
 TASKS = {
+    "bundle": Task(bundle, _items),
     "classify": Task(classify),
     "match": Task(match),
     "people": Task(people, _users),
