@@ -11,11 +11,15 @@ from shelfspace.errors import MissingExtraError
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
+from shelfspace.evaluation.responded import responded
 from shelfspace.inputs.pretrained import PhotoVectors, TextVectors
 from shelfspace.matching.fitted import FittedMatch, kept, learnt_from
 from shelfspace.matching.labelled import Labelled
 from shelfspace.matching.matcher import Match
 from shelfspace.plan import Plan
+from shelfspace.responding.fitted import FittedAds
+from shelfspace.responding.learning import Ads
+from shelfspace.responding.learning import learnt_from as chances_of
 from shelfspace.shop.shop import Shop
 from shelfspace.stored import Fitted
 
@@ -62,6 +66,24 @@ def _classifying(settings: Classify, shop: Shop, seed: int) -> FittedClassify:
     )
 
 
+def _responding(settings: Ads, shop: Shop, seed: int) -> FittedAds:
+    learnt = chances_of(settings, shop, seed=seed)
+    past, later = learnt.past, learnt.later
+    figures = responded(later, seed=seed) if later is not None else {}
+    return FittedAds(
+        settings,
+        learnt.model,
+        past.offers,
+        past.log,
+        learnt.shown,
+        past.profile,
+        past.snapshots[-1],
+        past.snapshots[-1].time,
+        figures,
+        tuple(learnt.notes),
+    )
+
+
 def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
     """Return the frozen encoders that the settings name; without photos, or what reads them, none for photos."""
     found: dict[str, PhotoVectors | TextVectors] = {}
@@ -87,5 +109,9 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
     return {name: dict(fitted.measured) for name, fitted in tasks.items()}
 
 
-FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {"classify": _classifying, "match": _matching}
+FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "ads": _responding,
+    "classify": _classifying,
+    "match": _matching,
+}
 """Tasks that learn something: what fits each by the settings of its section, the shop and a seed."""

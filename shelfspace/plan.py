@@ -14,6 +14,7 @@ from shelfspace.evaluation.metrics import parse
 from shelfspace.evaluation.models import LinearModel, models_of
 from shelfspace.index import open_index
 from shelfspace.matching.matcher import Match
+from shelfspace.responding.learning import Ads
 from shelfspace.shop.schema import TABLES
 from shelfspace.shop.shop import Shop
 from shelfspace.shop.splits import PROTOCOLS, possible_protocols
@@ -37,7 +38,7 @@ LEARNING = (
 )
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
-TASKS: dict[str, type] = {"classify": Classify, "match": Match}
+TASKS: dict[str, type] = {"ads": Ads, "classify": Classify, "match": Match}
 """The sections of tasks that learn something of their own: what holds the settings of each."""
 
 

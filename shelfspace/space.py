@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.ads import ads
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.match import match
 from shelfspace.tasks.recommend import recommend
@@ -21,6 +22,7 @@ class Space(Holding):
         >>> space.similar("sku-42", k=5).to_frame()  # doctest: +SKIP
     """
 
+    ads = ads
     classify = classify
     match = match
     recommend = recommend

@@ -31,6 +31,7 @@ from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import Listed
 from shelfspace.matching.fitted import FittedMatch
+from shelfspace.responding.fitted import FittedAds
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -59,6 +60,7 @@ class Fitted(Protocol):
 
 
 FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
+    "ads": FittedAds.read,
     "classify": FittedClassify.read,
     "match": FittedMatch.read,
 }

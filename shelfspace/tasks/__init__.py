@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.ads import ads
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.groups import Groups
 from shelfspace.tasks.labels import Labels
@@ -35,6 +36,7 @@ def _items(space: Holding) -> Sequence[str]:
 
 
 TASKS = {
+    "ads": Task(ads, _users),
     "classify": Task(classify),
     "match": Task(match),
     "recommend": Task(recommend, _users),
