@@ -98,7 +98,7 @@ class Bought:
         paid = self.prices[past.item] if self.prices is not None else np.zeros(0)
         known, user = ~np.isnan(paid), past.user()
         total, size = (np.bincount(user[known], w, len(past)) for w in (paid[known], None))
-        return np.divide(total, size, out=np.full(len(past), np.nan), where=size > 0)
+        return _ratio(total, size)
 
     def _liking(
         self, number: int, past: History, recent: Floats, moment: npt.NDArray[np.int64], offer: Rows
@@ -138,13 +138,13 @@ class Bought:
         total, size = (
             self.offers.items @ of for of in (np.where(known, prices, 0.0), known.astype(np.float64))
         )
-        return np.divide(total, size, out=np.full(len(size), np.nan), where=size > 0)
+        return _ratio(total, size)
 
     @cached_property
     def popularity(self) -> Floats:
         """What share of all events is of the items of each offer, as a log, float64 [O]."""
         usual = self.snapshot.usual
-        return np.log((self.offers.items @ usual + 1.0) / (usual.sum() + len(usual)))
+        return np.asarray(np.log((self.offers.items @ usual + 1.0) / (usual.sum() + len(usual))))
 
     @cached_property
     def offer_vectors(self) -> npt.NDArray[np.float32]:
@@ -160,7 +160,12 @@ def prices_of(catalogue: Catalogue) -> Floats | None:
     if column is None or column.null_count == len(column):
         return None
     prices = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
-    return np.log1p(np.maximum(prices, 0.0))
+    return np.asarray(np.log1p(np.maximum(prices, 0.0)))
+
+
+def _ratio(total: Floats, size: Floats) -> Floats:
+    found: Floats = np.divide(total, size, out=np.full(len(size), np.nan), where=size > 0)
+    return found
 
 
 def _at(table: sparse.csr_matrix, row: npt.NDArray[np.integer], column: npt.NDArray[np.integer]) -> Floats:

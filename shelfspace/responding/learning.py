@@ -128,33 +128,46 @@ def learnt_from(settings: Ads, shop: Shop, *, seed: int) -> Learnt:
 
 
 def _models(features: Features, cases: Responses, seed: int) -> tuple[Model, Later | None, list[str]]:
-    last = _cut(cases, np.ones(len(cases), bool))
-    early, test = cases.known <= last, cases.time >= last
-    first = _cut(cases, early) if early.any() else np.inf
-    train, valid = (cases.known <= first) & early, (cases.time >= first) & early
+    train, valid, test = in_time(cases)
     if not all(_both(cases, part) for part in (train, valid, test)):
         model = Model.fit(features, cases.taken, cases.weight, strength=STRENGTHS[1], seed=seed)
-        return (
-            model,
-            None,
-            ["there are too few responses to cut in time: chances are neither calibrated nor measured"],
-        )
+        told = "there are too few responses to cut in time: chances are neither calibrated nor measured"
+        return model, None, [told]
     chance, strength = {}, STRENGTHS[0]
     for name, starts in {**BASELINES, "default": ("",)}.items():
         used = of_names(features, starts)
         if not used:
             continue
-        tried = []
-        for value in STRENGTHS:
-            model = _fitted(used, cases, train, value, seed)
-            model = model.calibrated(_taken(used, valid), cases.taken[valid], cases.weight[valid])
-            tried.append((_loss(model.chance(_taken(used, valid)), cases.take(valid)), value, model))
-        _, strength, model = min(tried, key=lambda one: one[0])
+        model, strength = chosen(used, cases, train, valid, seed)
         chance[name] = model.chance(_taken(used, test))
     asked = cases.take(test)
     later = Later(asked.user, asked.taken, asked.weight, chance)
-    model = _fitted(features, cases, cases.time < last, strength, seed)
+    model = _fitted(features, cases, ~test, strength, seed)
     return model.calibrated(_taken(features, test), asked.taken, asked.weight), later, []
+
+
+def chosen(
+    features: Features, cases: Responses, train: Flags, valid: Flags, seed: int
+) -> tuple[Model, float]:
+    """Return the model of the regularisation with the least log loss on later cases, calibrated on them, and that."""
+    tried = []
+    for strength in STRENGTHS:
+        model = _fitted(features, cases, train, strength, seed)
+        model = model.calibrated(_taken(features, valid), cases.taken[valid], cases.weight[valid])
+        tried.append((_loss(model.chance(_taken(features, valid)), cases.take(valid)), strength, model))
+    _, strength, model = min(tried, key=lambda one: one[0])
+    return model, strength
+
+
+def in_time(cases: Responses) -> tuple[Flags, Flags, Flags]:
+    """Return which cases are learnt from, which choose, and which measure, each later than the one before.
+
+    Of the first two, what was not known yet when the next began is in none.
+    """
+    last = _cut(cases, np.ones(len(cases), bool))
+    early, test = (cases.known <= last) & (cases.time < last), cases.time >= last
+    first = _cut(cases, early)
+    return early & (cases.known <= first) & (cases.time < first), early & (cases.time >= first), test
 
 
 def _fitted(features: Features, cases: Responses, part: Flags, strength: float, seed: int) -> Model:
@@ -163,7 +176,7 @@ def _fitted(features: Features, cases: Responses, part: Flags, strength: float, 
 
 
 def _cut(cases: Responses, among: Flags) -> float:
-    """Return the moment from which the later of the offers taken lie; never the first moment of all."""
+    """Return the moment from which the later of the offers taken lie."""
     times = cases.time[among & cases.taken]
     if not len(times):
         return np.inf

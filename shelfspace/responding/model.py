@@ -96,7 +96,8 @@ class Model:
     def odds(self, features: Features) -> Floats:
         """Return log odds, float64 [P]."""
         num = len(next(iter(features.values())))
-        return self.slope * (self.base + self._added(features, num).sum(axis=1)) + self.shift
+        odds: Floats = self.slope * (self.base + self._added(features, num).sum(axis=1)) + self.shift
+        return odds
 
     def chance(self, features: Features) -> Floats:
         """Return how likely each is taken, float64 [P]."""
@@ -123,7 +124,10 @@ class Model:
         if not self.names:
             return np.zeros((num, 0))
         table = np.stack([features.get(name, np.full(num, np.nan)) for name in self.names], axis=1)
-        return _standardised(table, np.array(self.mean), np.array(self.scale)) * np.array(self.weight)
+        added: Floats = _standardised(table, np.array(self.mean), np.array(self.scale)) * np.array(
+            self.weight
+        )
+        return added
 
 
 def of_names(features: Features, starts: Sequence[str]) -> dict[str, Floats]:

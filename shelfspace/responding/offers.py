@@ -43,8 +43,8 @@ class Offers:
     ) -> tuple[Self, list[str]]:
         """Return the offers of a shop, and what is odd about them.
 
-        Where there is no table `offers`, each item of `impressions` is an offer of its own. An offer that ends on a date
-        without an hour runs to the end of that day.
+        Where there is no table `offers`, each item of `impressions` is an offer of its own. An offer that ends on a
+        date without an hour runs to the end of that day.
 
         Raises:
             DataError: there is neither, or there are no rows.
@@ -139,11 +139,12 @@ class Offers:
     def _times(self, name: str, otherwise: float) -> Floats:
         if name not in self.table.column_names:
             return np.full(len(self), otherwise)
-        return pc.fill_null(self.table[name].cast(pa.float64()), otherwise).to_numpy()
+        times: Floats = pc.fill_null(self.table[name].cast(pa.float64()), otherwise).to_numpy()
+        return times
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _first(column: pa.ChunkedArray, offer: npt.NDArray[np.integer], size: int) -> pa.Array:

@@ -32,7 +32,8 @@ def _at_once(key: Codes, earlier: npt.NDArray[np.bool_], values: Floats, asked_k
     at = np.minimum(np.searchsorted(known, key), len(known) - 1)
     some = earlier & (known[at] == key)
     sums = [np.bincount(at[some], column[some], len(known)) for column in values.T]
-    return np.stack(sums, axis=1)[place]
+    found: Floats = np.stack(sums, axis=1).astype(np.float64)[place]
+    return found
 
 
 def _in_time(key: Codes, time: Floats, values: Floats, asked_key: Codes, asked_time: Floats) -> Floats:

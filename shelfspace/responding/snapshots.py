@@ -19,8 +19,8 @@ TICKS = 5
 class Snapshot:
     """What was known at a moment.
 
-    time: days or steps;  usual: float64 [N], events of each item;  vectors: float16 [N, D], unit length, 0 where an item
-    had no event.
+    time: days or steps;  usual: float64 [N], events of each item;  vectors: float16 [N, D], unit length, 0 where an
+    item had no event.
     """
 
     time: float

@@ -36,9 +36,9 @@ def ads(
 ) -> Hits:
     """Return the offers that a shopper is likeliest to take; the score is the chance that they do.
 
-    Only offers that run at the moment of asking answer, and of them those with an item that may be answered. Caps on how
-    often a shopper is shown an offer, a campaign or any offer are settings of `[ads]`; the log says what was shown, and the
-    answer counts as shown once.
+    Only offers that run at the moment of asking answer, and of them those with an item that may be answered. Caps on
+    how often a shopper is shown an offer, a campaign or any offer are settings of `[ads]`; the log says what was shown,
+    and the answer counts as shown once.
 
     Args:
         space: an open space in which `ads` was fitted.
@@ -46,8 +46,8 @@ def ads(
         k: how many answers, 1 to 10,000.
         campaign: only offers of this campaign.
         where: a hard filter on items, such as `category:shoes`: an offer needs one item that satisfies it.
-        at: the moment of asking, as 2011-12-09T12:50 (a step where the shop counts steps); without it the end of the log.
-            Purchases and responses after it are not looked at.
+        at: the moment of asking, as 2011-12-09T12:50 (a step where the shop counts steps); without it the end of the
+            log. Purchases and responses after it are not looked at.
         why: add what each chance is made of. The parts are log odds, the base rate one of them: they sum to the log
             odds of the score.
 

@@ -1,9 +1,15 @@
 """A shop that hands out coupons: who buys a kind of thing takes coupons for it."""
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from shelfspace.shop.reading import read_shop
+from shelfspace.shop.shop import Shop
 
 START = np.datetime64("2024-01-01")
 KINDS = ("boot", "scarf", "coffee", "lamp", "rake", "cup")
@@ -44,6 +50,28 @@ def shop_tables(*, seed: int = 0, sent: bool = True) -> dict[str, Any]:
     return {"events": events, "items": items, "users": users} | coupons(rng, sent=sent)
 
 
+@cache
+def read() -> Shop:
+    """Return the shop with all its tables, read once."""
+    return read_shop({"events": {}, "items": {}}, frames=shop_tables())
+
+
+def shop_of(frames: dict[str, Any]) -> Shop:
+    """Return the shop with these of its tables instead, typed as they are when they have been read."""
+    tables = {name: typed(frame) for name, frame in frames.items() if name not in ("events", "items")}
+    return replace(read(), tables=tables)
+
+
+def typed(frame: pd.DataFrame) -> pa.Table:
+    """Return a table with its times as days."""
+    days = {
+        name: (frame[name] - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        for name in frame.columns
+        if pd.api.types.is_datetime64_any_dtype(frame[name])
+    }
+    return pa.Table.from_pandas(frame.assign(**days), preserve_index=False)
+
+
 def coupons(rng: np.random.Generator, *, sent: bool) -> dict[str, Any]:
     """Return the coupons of ten campaigns, one a kind, and who took them: most often those who buy that kind."""
     offers, responses = [], []
@@ -51,17 +79,9 @@ def coupons(rng: np.random.Generator, *, sent: bool) -> dict[str, Any]:
         starts = START + np.timedelta64(30 + 27 * number, "D")
         for kind in range(6):
             offer = f"c{number}-{KINDS[kind]}"
-            for item in range(kind, NUM_ITEMS, 12):
-                offers.append(
-                    {
-                        "offer_id": offer,
-                        "item_id": f"i{item}",
-                        "campaign": f"c{number}",
-                        "starts": starts,
-                        "ends": starts + np.timedelta64(20, "D"),
-                        "discount": 0.1 * (number % 3),
-                    }
-                )
+            about = {"offer_id": offer, "campaign": f"c{number}", "discount": 0.1 * (number % 3)}
+            about |= {"starts": starts, "ends": starts + np.timedelta64(20, "D")}
+            offers += [about | {"item_id": f"i{item}"} for item in range(kind, NUM_ITEMS, 12)]
             got = rng.random(NUM_USERS) < 0.7 if sent else np.ones(NUM_USERS, bool)
             chance = np.where(np.arange(NUM_USERS) % 6 == kind, 0.3, 0.02)
             taken = rng.random(NUM_USERS) < chance

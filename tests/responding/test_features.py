@@ -11,14 +11,12 @@ from shelfspace.responding.offers import Offers
 from shelfspace.responding.profile import Profile
 from shelfspace.responding.responses import Responses, read_log
 from shelfspace.responding.snapshots import snapshots
-from shelfspace.shop.reading import read_shop
-from tests.responding.shops import shop_tables
+from tests.responding.shops import read
 
 
 @pytest.fixture(scope="module")
 def shop():
-    frames = shop_tables()
-    return read_shop({"events": {}, "items": {}}, frames=frames)
+    return read()
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_drawing_from_what_was_not_taken_leaves_chances_right(monkeypatch):
 
 
 def test_cases_that_stand_for_many_count_as_many():
-    features, _, taken, weight = planted(60_000)
+    features, _, taken, _ = planted(60_000)
     kept = taken | (np.arange(len(taken)) % 5 == 0)
     some = {name: values[kept] for name, values in features.items()}
     weights = np.where(taken[kept], 1.0, 5.0)
