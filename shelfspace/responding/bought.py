@@ -97,7 +97,7 @@ class Bought:
     def _usual_price(self, past: History) -> Floats:
         paid = self.prices[past.item] if self.prices is not None else np.zeros(0)
         known, user = ~np.isnan(paid), past.user()
-        total, size = (np.bincount(user[known], w, len(past)) for w in (paid[known], None))
+        total, size = (np.bincount(user[known], of[known], len(past)) for of in (paid, np.ones(len(paid))))
         return _ratio(total, size)
 
     def _liking(

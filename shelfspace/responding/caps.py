@@ -60,4 +60,4 @@ class Caps:
         """Say what was capped."""
         for name, num in passed.items():
             limit, span = getattr(self.settings, name), self.settings.cap_span
-            yield f"{num:,} offers held back by {name} = {limit} within {span:g}"
+            yield f"{num:,} offers held back by {name} = {limit} within cap_span = {span:g}"

@@ -28,7 +28,7 @@ def test_without_caps_all_answer():
 def test_an_offer_is_not_shown_more_often_than_it_may():
     chosen, passed, said = answer(offer_cap=2)
     assert (chosen, passed) == ([1, 2, 3, 4, 5], {"offer_cap": 1})
-    assert said == ["1 offers held back by offer_cap = 2 within 7"]
+    assert said == ["1 offers held back by offer_cap = 2 within cap_span = 7"]
     assert answer(offer_cap=1)[0] == [1, 2, 4, 5]
     assert answer(offer_cap=1, cap_span=8.5)[0] == [2, 4, 5]
     assert answer(offer_cap=1, time=9.5)[0] == [1, 2, 3, 4, 5]
@@ -38,7 +38,7 @@ def test_the_answer_itself_counts_for_its_campaign():
     assert answer(campaign_cap=3) == (
         [0, 3, 4, 5],
         {"campaign_cap": 2},
-        ["2 offers held back by campaign_cap = 3 within 7"],
+        ["2 offers held back by campaign_cap = 3 within cap_span = 7"],
     )
     assert answer(campaign_cap=1, user=8)[0] == [0, 3, 4, 5]
 

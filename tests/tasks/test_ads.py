@@ -128,7 +128,7 @@ def test_caps_count_what_the_log_has(coupon_space: ss.Space):
     assert len(coupon_space.ads(name, at=at)) == 6
     once = learnt(coupon_space, offer_cap=1).ads(name, at=at)
     assert len(once) == 2
-    assert f"{name}: 4 offers held back by offer_cap = 1 within 7" in once.notes
+    assert f"{name}: 4 offers held back by offer_cap = 1 within cap_span = 7" in once.notes
     assert len(learnt(coupon_space, campaign_cap=5).ads(name, at=at)) == 1
     assert len(learnt(coupon_space, total_cap=4).ads(name, at=at)) == 0
     assert len(learnt(coupon_space, total_cap=4).ads(name, at="2024-10-10")) == 4
