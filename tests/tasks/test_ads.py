@@ -1,6 +1,7 @@
 """Which offers a shopper is likeliest to take: sponsored items in lists, and a shop's coupons."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from typer.testing import CliRunner
 
 import shelfspace as ss
 from shelfspace.cli.app import app
-from shelfspace.errors import ConfigError, DataError, InputError, SpaceError
+from shelfspace.errors import ConfigError, InputError, SpaceError
+from shelfspace.fitting import FITS
 from shelfspace.responding.learning import Ads
 from shelfspace.tasks.results import Hit
 from tests.contracts.task_contract import TaskContract
-from tests.responding.shops import KINDS, banners, shop_tables
+from tests.responding.shops import KINDS, banners, shop_of, shop_tables
 
 SETS = ["recipe.use=linear", "training.max_trials=1"]
 RUNNING = "2024-10-05"
@@ -40,10 +42,11 @@ def coupon_space(coupons: Path) -> ss.Space:
 
 
 @pytest.fixture(scope="module")
-def sponsored(tmp_path_factory: pytest.TempPathFactory) -> ss.Space:
-    frames = {name: table for name, table in shop_tables().items() if name in ("events", "items")}
-    frames["impressions"] = banners(frames["events"])
-    return trained(tmp_path_factory.mktemp("sponsored"), frames)
+def sponsored(coupon_space: ss.Space) -> ss.Space:
+    """The same shop with sponsored items instead of coupons."""
+    shop = shop_of({"impressions": banners(shop_tables()["events"])})
+    assert shop.catalogue.ids.array.equals(coupon_space.catalogue.ids.array)
+    return replace(coupon_space, tasks={"ads": FITS["ads"](Ads(), shop, 0)})
 
 
 class TestAds(TaskContract):
@@ -167,15 +170,18 @@ def test_the_command(coupons: Path, tmp_path: Path):
     assert len((tmp_path / "all.csv").read_text("utf-8").splitlines()) == 1 + 240 * 6
 
 
-def test_a_space_without_it_says_how_to_fit_it(small_run: Path, tmp_path: Path):
+def test_a_space_without_it_says_how_to_fit_it(coupons: Path, coupon_space: ss.Space, tmp_path: Path):
     with pytest.raises(InputError, match=r"shelfspace fit .*run ads"):
-        ss.open(small_run).ads("user-7")
-    with pytest.raises(DataError, match=r"\[offers\] and \[responses\], or \[impressions\]"):
-        ss.fit(small_run, "ads")
-    with pytest.raises(ConfigError, match="half_life"):
-        ss.fit(small_run, "ads", sets=["ads.half_life=0.0"])
+        replace(coupon_space, tasks={}).ads("u7")
+    with pytest.raises(ConfigError, match=r"half_life = 0\.0 must be more than 0"):
+        ss.fit(coupons, "ads", sets=["ads.half_life=0.0"])
     with pytest.raises(ConfigError, match="offer_cap = -1 must not be negative"):
-        ss.fit(small_run, "ads", sets=["ads.offer_cap=-1"])
+        ss.fit(coupons, "ads", sets=["ads.offer_cap=-1"])
+    run = shutil.copytree(coupons, tmp_path / "run")
+    again = ss.fit(run, "ads", sets=["ads.total_cap=2"], **shop_tables())
+    assert [hit.id for hit in again.ads("u7", at="2024-10-15")] == [
+        hit.id for hit in coupon_space.ads("u7", k=2, at="2024-10-15")
+    ]
 
 
 def test_listings_alone_have_offers_too(tmp_path: Path):
