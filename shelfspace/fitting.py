@@ -16,6 +16,7 @@ from shelfspace.evaluation.bundled import bundled
 from shelfspace.evaluation.classified import classified
 from shelfspace.evaluation.matched import matched
 from shelfspace.evaluation.models import Told
+from shelfspace.evaluation.responded import responded
 from shelfspace.evaluation.welcomed import judge, welcomed
 from shelfspace.explaining.graph import Explain, FittedExplain
 from shelfspace.holding import Holding
@@ -35,6 +36,9 @@ from shelfspace.people.learning import hidden, learnt_weights
 from shelfspace.people.profiles import Profiles
 from shelfspace.people.tastes import Tastes, placed
 from shelfspace.plan import Plan
+from shelfspace.responding.fitted import FittedAds
+from shelfspace.responding.learning import Ads
+from shelfspace.responding.learning import learnt_from as chances_of
 from shelfspace.searching.fitted import FittedSearch, Search
 from shelfspace.searching.fitted import fitted as searcher_of
 from shelfspace.shop.history import History
@@ -101,6 +105,24 @@ def _searching(settings: Search, shop: Shop, seed: int) -> FittedSearch:
         "Transformer", "'shelfspace[text]'", model=settings.encoder, columns=list(settings.read), **given
     )
     return searcher_of(settings, shop, reader if isinstance(reader, TextVectors) else None, seed=seed)
+
+
+def _responding(settings: Ads, shop: Shop, seed: int) -> FittedAds:
+    learnt = chances_of(settings, shop, seed=seed)
+    past, later = learnt.past, learnt.later
+    figures = responded(later, seed=seed) if later is not None else {}
+    return FittedAds(
+        settings,
+        learnt.model,
+        past.offers,
+        past.log,
+        learnt.shown,
+        past.profile,
+        past.snapshots[-1],
+        past.snapshots[-1].time,
+        figures,
+        tuple(learnt.notes),
+    )
 
 
 def _encoders(settings: Classify, shop: Shop) -> tuple[dict[str, PhotoVectors | TextVectors], list[str]]:
@@ -186,6 +208,7 @@ def measured(tasks: Mapping[str, Fitted]) -> dict[str, Any]:
 
 
 FITS: dict[str, Callable[[Any, Shop, int], Fitted]] = {
+    "ads": _responding,
     "bundle": _bundling,
     "classify": _classifying,
     "explain": _explaining,

@@ -19,6 +19,7 @@ from shelfspace.index import open_index
 from shelfspace.matching.matcher import Match
 from shelfspace.newcomers.fitted import Newcomers
 from shelfspace.people.fitted import People
+from shelfspace.responding.learning import Ads
 from shelfspace.ruling.rules import Rules
 from shelfspace.searching.fitted import Search
 from shelfspace.shop.schema import TABLES
@@ -45,6 +46,7 @@ LEARNING = (
 """The sections of what is learnt; read where there are `[[objectives]]`."""
 
 TASKS: dict[str, type] = {
+    "ads": Ads,
     "bundle": Bundle,
     "classify": Classify,
     "explain": Explain,

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.ads import ads
 from shelfspace.tasks.bundle import bundle
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.heat_map import heat_map
@@ -27,6 +28,7 @@ class Space(Holding):
     """
 
     bundle = bundle
+    ads = ads
     classify = classify
     heat_map = heat_map
     match = match

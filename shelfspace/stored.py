@@ -35,6 +35,7 @@ from shelfspace.linear.vectors import Listed
 from shelfspace.matching.fitted import FittedMatch
 from shelfspace.newcomers.fitted import FittedNewcomers
 from shelfspace.people.fitted import FittedPeople
+from shelfspace.responding.fitted import FittedAds
 from shelfspace.searching.fitted import FittedSearch
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -65,6 +66,7 @@ class Fitted(Protocol):
 
 FITTED: dict[str, Callable[[Callable[[str], bytes]], Fitted]] = {
     "bundle": FittedBundle.read,
+    "ads": FittedAds.read,
     "classify": FittedClassify.read,
     "explain": FittedExplain.read,
     "match": FittedMatch.read,

@@ -23,6 +23,7 @@ _REFUSED = {
     "training.seed": _MEASURING,
     "training.tune_cases": _MEASURING,
     "training.log": "it changes no value",
+    "ads": "it is fitted after what a study measures",
     "match": "it is fitted after what a study measures",
     "classify": "it is fitted after what a study measures",
     "training.checkpoint_seconds": "it changes no value",

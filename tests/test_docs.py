@@ -62,8 +62,24 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         + "".join(f"{n},{(n * step + 3) % 60},user,user\n" for n in range(60) for step in (1, 3, 7)),
         "utf-8",
     )
+    _coupons(folder)
     _photographed(folder)
     return folder
+
+
+def _coupons(folder: Path) -> None:
+    """Write coupons of twelve campaigns, to whom they were sent, and the settings that name them."""
+    shutil.copy(EXAMPLES / "ads.toml", folder / "coupons.toml")
+    with (folder / "coupons.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[items]\nfrom = "events"\n\n[recipe]\nuse = "linear"\n\n[training]\nmax_trials = 1\n')
+    offers, sent = ["offer_id,item_id,campaign,starts,ends"], ["user_id,offer_id,timestamp,responded"]
+    for month, coupon in itertools.product(range(1, 13), range(4)):
+        starts = f"2024-{month:02}-02"
+        about = f"spring-{month},{starts},2024-{month:02}-25"
+        offers += [f"{month}-{coupon},{item},{about}" for item in range(coupon, 31, 4)]
+        sent += [f"{n},{month}-{coupon},{starts},{int((n + month) % 4 == coupon)}" for n in range(47)]
+    (folder / "coupons.csv").write_text("\n".join(offers) + "\n", "utf-8")
+    (folder / "sent.csv").write_text("\n".join(sent) + "\n", "utf-8")
 
 
 def _photographed(folder: Path) -> None:
@@ -89,6 +105,7 @@ def _photographed(folder: Path) -> None:
         ("matching.py",),
         ("classifying.py",),
         ("people.py",),
+        ("ads.py",),
         ("two_views.py",),
         ("photos.py",),
     ],

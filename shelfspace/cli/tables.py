@@ -27,7 +27,7 @@ def metrics(found: Mapping[str, Any]) -> RenderableType:
             style = "bold" if model == "default" else ""
             table.add_row(model, *(_cell(values[name], wide=name == headline) for name in names), style=style)
         parts.append(table)
-    parts += _matched(found.get("match")) + _classified(found.get("classify"))
+    parts += _matched(found.get("match")) + _classified(found.get("classify")) + _responded(found.get("ads"))
     if verdict := found.get("verdict"):
         parts.append(Text(f"{verdict['outcome']}: {verdict['text']}", style=COLOURS[verdict["outcome"]]))
     return Group(*parts)
@@ -68,6 +68,22 @@ def _classified(found: Mapping[str, Any] | None) -> list[RenderableType]:
             table.add_row(by, *("–" if value is None else f"{value:.4f}" for value in values))
         parts += [table, Text(f"{about['suspicious']:,} labels are suspicious")]
     return parts
+
+
+def _responded(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Offers taken: how good chances are on later cases."""
+    if not found:
+        return []
+    title = f"ads: {found['cases']:,} later cases, {found['taken']:,} of them taken"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("model")
+    names = ("auc", "within", "log_loss", "ece")
+    for name in names:
+        table.add_column(name, justify="right")
+    for model, values in found["models"].items():
+        cells = (f"{values[name]['value']:.4g}" for name in names)
+        table.add_row(model, *cells, style="bold" if model == "default" else "")
+    return [table]
 
 
 def _shown(headline: str) -> list[str]:

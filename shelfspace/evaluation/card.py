@@ -43,6 +43,7 @@ def write_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[str, int]
         lines += _mix(MODES[mode], mix, headline)
     lines += _foretold(metrics.get("foretold", {})) + _matched(metrics.get("match"))
     lines += _classified(metrics.get("classify")) + _bundled(metrics.get("bundle"))
+    lines += _responded(metrics.get("ads"))
     lines += [
         "",
         "## Mind",
@@ -63,6 +64,7 @@ def write_listings_card(path: Path, metrics: Mapping[str, Any], counts: Mapping[
     lines += [f"- {name}: {count:,}" for name, count in counts.items()]
     lines += _held_out(metrics.get("learnt"))
     lines += _matched(metrics.get("match")) + _classified(metrics.get("classify"))
+    lines += _responded(metrics.get("ads"))
     path.write_text("\n".join([*lines, ""]), "utf-8")
 
 
@@ -108,6 +110,25 @@ def _matched(found: Mapping[str, Any] | None) -> list[str]:
         precision, recall = (_number(model[metric]["value"]) for metric in ("precision", "recall"))
         f1 = model["f1"]
         lines.append(f"| {name} | {_number(f1['value'])} | {_interval(f1)} | {precision} | {recall} |")
+    return lines
+
+
+def _responded(found: Mapping[str, Any] | None) -> list[str]:
+    """Say how good chances of responses are, where they were fitted."""
+    if found is None:
+        return []
+    lines = ["", "## Offers taken", ""]
+    if not found:
+        return [*lines, "There were too few responses to measure with."]
+    lines += [
+        f"On {found['cases']:,} later cases, {found['taken']:,} of them taken, with 95 % intervals over shoppers:",
+        "",
+        "| model | AUC | interval | within a shopper | log loss | calibration error |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, model in found["models"].items():
+        others = " | ".join(f"{model[metric]['value']:.4g}" for metric in ("within", "log_loss", "ece"))
+        lines.append(f"| {name} | {_number(model['auc']['value'])} | {_interval(model['auc'])} | {others} |")
     return lines
 
 

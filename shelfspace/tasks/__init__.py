@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelfspace.holding import Holding
+from shelfspace.tasks.ads import ads
 from shelfspace.tasks.bundle import bundle
 from shelfspace.tasks.classify import classify
 from shelfspace.tasks.groups import Groups
@@ -39,6 +40,7 @@ def _items(space: Holding) -> Sequence[str]:
 
 TASKS = {
     "bundle": Task(bundle, _items),
+    "ads": Task(ads, _users),
     "classify": Task(classify),
     "match": Task(match),
     "people": Task(people, _users),

@@ -1,0 +1,1 @@
+"""Who takes which offer: coupons, campaigns and sponsored items, and how likely."""
