@@ -97,8 +97,8 @@ class Bought:
     def _usual_price(self, past: History) -> Floats:
         paid = self.prices[past.item] if self.prices is not None else np.zeros(0)
         known, user = ~np.isnan(paid), past.user()
-        total, size = (np.bincount(user[known], of[known], len(past)) for of in (paid, np.ones(len(paid))))
-        return _ratio(total, size)
+        total = np.bincount(user[known], paid[known], len(past))
+        return _ratio(total, np.bincount(user[known], minlength=len(past)).astype(np.float64))
 
     def _liking(
         self, number: int, past: History, recent: Floats, moment: npt.NDArray[np.int64], offer: Rows
@@ -163,7 +163,7 @@ def prices_of(catalogue: Catalogue) -> Floats | None:
     return np.asarray(np.log1p(np.maximum(prices, 0.0)))
 
 
-def _ratio(total: Floats, size: Floats) -> Floats:
+def _ratio(total: npt.NDArray[np.number], size: Floats) -> Floats:
     found: Floats = np.divide(total, size, out=np.full(len(size), np.nan), where=size > 0)
     return found
 

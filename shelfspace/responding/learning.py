@@ -1,6 +1,7 @@
 """From a shop's offers and responses to chances: what is learnt, and what later responses say of it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,9 @@ from shelfspace.responding.offers import Offers
 from shelfspace.responding.profile import Profile
 from shelfspace.responding.responses import Responses, Shown, read_log
 from shelfspace.responding.snapshots import snapshots
-from shelfspace.shop.shop import Shop
+
+if TYPE_CHECKING:
+    from shelfspace.shop.shop import Shop
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -88,7 +91,7 @@ class Learnt:
     notes: list[str]
 
 
-def learnt_from(settings: Ads, shop: Shop, *, seed: int) -> Learnt:
+def learnt_from(settings: Ads, shop: "Shop", *, seed: int) -> Learnt:
     """Learn from what was put before whom.
 
     Three parts of the cases by their time: from the first is learnt, on the second strength and calibration are

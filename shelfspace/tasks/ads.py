@@ -59,7 +59,7 @@ def ads(
             campaign. (An unknown user is no error: what is known of offers answers, and a note says so.)
         FilterError: `where` cannot be read.
 
-    Cost: about 30 μs for each pair of a shopper and an offer that runs.
+    Cost: about 35 μs for each pair of a shopper and an offer that runs, and some passes over the log of responses.
 
     Example:
         >>> space.ads("user-7", k=3, at="2024-12-24T08:00").to_frame()  # doctest: +SKIP
