@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shelfspace.bundling.baskets import Baskets, Floats, Rows
 from shelfspace.bundling.bundle import Bundle
-from shelfspace.bundling.complements import Complements, Vectors, Weighing
+from shelfspace.bundling.complements import Complements, Vectors, Weighing, joined
 from shelfspace.bundling.kinds import Kinds
 from shelfspace.bundling.next_basket import Habits, NextBasket
 from shelfspace.errors import DataError
@@ -151,12 +151,10 @@ def chosen_weighing(complements: Complements, cases: list[Case], vectors: Vector
         # the one item is among those asked with, so that it is counted once
         asked = np.unique(np.append(case.others[:MOST_OTHERS], case.one))
         counted = [complements.counted(int(row), vectors) for row in asked]
-        rare = (complements.baskets.sold[asked] + 1.0) ** -complements.weighing.rare
         for n, weighing in enumerate(tried):
-            each = [one.weighed(weighing).score for one in counted]
-            joint = np.sum([score * w for score, w in zip(each, rare, strict=True)], axis=0)
-            joint[asked] = -1.0
-            alone = each[int(np.searchsorted(asked, case.one))]
+            both, each = joined(counted, weighing)
+            joint, alone = both.score, each[int(np.searchsorted(asked, case.one))].score
+            joint[asked] = alone[case.one] = -np.inf
             gain[n] += discounted(joint, np.array([case.hidden])) + discounted(alone, case.rest)
     return tried[int(gain.argmax())]
 
