@@ -25,14 +25,14 @@ class Weighing:
 
     drawn: expected baskets at which an item's own count and what is foretold count alike;
     lent: the same of what like items lend, against what the categories foretell;
-    popular: 1 ranks by the chance that it is taken as well, 0 by lift alone;
+    popular: 1 ranks by how many baskets more than by chance, 0 by lift alone;
     substitutes: 0 lets alike items be, 1 asks them to be together more often than their kind is;
     rare: how much more an item of a basket says the rarer it is.
     """
 
     drawn: float = 0.3
     lent: float = 1.0
-    popular: float = 0.9
+    popular: float = 0.6
     substitutes: float = 1.0
     rare: float = 0.2
 
