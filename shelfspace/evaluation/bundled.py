@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from shelfspace.bundling.baskets import Baskets
-from shelfspace.bundling.complements import Complements, Vectors
+from shelfspace.bundling.complements import Complements, Vectors, Weighing, joined
 from shelfspace.bundling.learning import Case, Learnt, Window
 from shelfspace.bundling.next_basket import NextBasket
 from shelfspace.evaluation.intervals import intervals
@@ -41,21 +41,30 @@ def bundled(learnt: Learnt, *, seed: int = 0) -> dict[str, Any]:
 
 
 def completed(
-    complements: Complements, cases: list[Case], vectors: Vectors, *, seed: int = 0
+    complements: Complements,
+    cases: list[Case],
+    vectors: Vectors,
+    *,
+    beside: Mapping[str, Weighing] | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Return HR@10 and NDCG@10 of baskets completed: the hidden item by all others, and any of the rest by one."""
+    """Return HR@10 and NDCG@10 of baskets completed: the hidden item by all others, and any of the rest by one.
+
+    `beside` are further ways to weigh, by name.
+    """
     columns: dict[str, dict[str, list[dict[str, float]]]] = {"rest": {}, "one": {}}
     alike: dict[str, list[float]] = {}
     for case in cases:
-        every = {OURS: complements.several(case.others, vectors)[0].score}
-        every |= plain(complements.baskets, case.others)
-        alone = {OURS: complements.scored(case.one, vectors).score}
-        alone |= plain(complements.baskets, np.array([case.one]))
+        one, hidden = np.array([case.one]), np.array([case.hidden])
+        every, alone = plain(complements.baskets, case.others), plain(complements.baskets, one)
+        counted = [complements.counted(int(row), vectors) for row in case.others]
+        at = int(np.searchsorted(case.others, case.one))
+        for name, weighing in {OURS: complements.weighing, **(beside or {})}.items():
+            every[name] = joined(counted, weighing)[0].score
+            alone[name] = counted[at].weighed(weighing).score
         for name in every:
-            columns["rest"].setdefault(name, []).append(
-                ranked(every[name], case.others, np.array([case.hidden]))
-            )
-            columns["one"].setdefault(name, []).append(ranked(alone[name], np.array([case.one]), case.rest))
+            columns["rest"].setdefault(name, []).append(ranked(every[name], case.others, hidden))
+            columns["one"].setdefault(name, []).append(ranked(alone[name], one, case.rest))
             alike.setdefault(name, []).append(same_kind(complements, alone[name], case.one))
     told: dict[str, Any] = {
         asked: {"cases": len(cases), "models": compared(by_name, seed=seed)}

@@ -86,7 +86,7 @@ def test_without_times_the_weights_stay_and_nothing_is_measured():
     catalogue, history = planned(50)
     timeless = replace(history, time=np.zeros(history.num_events), clock="none")
     learnt = learnt_from(SETTINGS, catalogue, timeless, num_named=20, seed=0)
-    assert learnt.complements.weighing == Weighing(substitutes=0.5)
+    assert learnt.complements.weighing == Weighing(substitutes=0.5, popular=0.6)
     assert set(bundled(learnt)) == {"baskets", "source"}
     assert "nothing is measured" in learnt.notes[0]
 

@@ -58,7 +58,7 @@ def write_shop(folder: Path) -> Path:
     for item in catalogue.ids.array.to_pylist():
         kind, n = item.split("-")
         rows.append(f"{item},{kind} no {n},{kind}")
-    (folder / "artikel.csv").write_text("\n".join([*rows, "odd,unheard thing,"]) + "\n", "utf-8")
+    (folder / "artikel.csv").write_text("\n".join([*rows, "odd-1,unheard thing,"]) + "\n", "utf-8")
     (folder / "laden.toml").write_text(SETTINGS, "utf-8")
     return folder / "laden.toml"
 
@@ -130,8 +130,8 @@ def test_sold_once_and_never_sold_are_answered_and_say_so(space: ss.Space):
     never = space.bundle("sauce-5", k=3)
     assert any("'sauce-5' was never sold" in note for note in never.notes)
     assert all(hit.item_id.startswith("pasta") for hit in never)
-    odd = space.bundle("odd", k=3)
-    assert any("'odd' was never sold" in note for note in odd.notes)
+    odd = space.bundle("odd-1", k=3)
+    assert any("'odd-1' was never sold" in note for note in odd.notes)
     assert all(hit.more["support"] == 0 and hit.more["lift"] is None for hit in odd)
 
 
