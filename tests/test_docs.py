@@ -79,6 +79,7 @@ def _photographed(folder: Path) -> None:
         ("two_frames.py",),
         ("matching.py",),
         ("classifying.py",),
+        ("searching.py",),
         ("two_views.py",),
         ("photos.py",),
     ],

@@ -199,31 +199,32 @@ class _Asking:
 
     def _similar(self, subject: str, rows: Rows, last: float) -> Iterator[Hit]:
         """Yield products that lie near to the first answers, each behind the last answer by what it is less alike."""
-        sources = rows[:SOURCES]
-        answered = np.tile(rows, len(sources))
-        place = (np.repeat(np.arange(len(sources)), len(rows)), answered)
-        exclude = sparse.csr_array((np.ones(len(answered), bool), place), (len(sources), len(self.allowed)))
-        queries = np.asarray(self.space.vectors[sources], np.float32)
-        near, cosines = self.space.index.search(queries, self.expand, allowed=self.allowed, exclude=exclude)
-        order = np.argsort(-cosines.ravel(), kind="stable")
-        first = {int(near.ravel()[at]): int(at) for at in order[::-1] if near.ravel()[at] >= 0}
-        kept = [(row, at) for row, at in sorted(first.items(), key=lambda pair: -cosines.ravel()[pair[1]])]
-        ids, titles = self.space.catalogue.ids, self.space.titles
-        for n, (row, at) in enumerate(kept[: self.expand]):
-            source, cosine = int(sources[at // near.shape[1]]), float(cosines.ravel()[at])
-            parts = (
-                Why("similar to", ids.text(source), titles[source], cosine),
-                Why("after the last answer", None, None, last - 1.0),
+        space, sources = self.space, rows[:SOURCES]
+        place = (np.repeat(np.arange(len(sources)), len(rows)), np.tile(rows, len(sources)))
+        exclude = sparse.csr_array((np.ones(len(place[0]), bool), place), (len(sources), len(self.allowed)))
+        queries = np.asarray(space.vectors[sources], np.float32)
+        near, cosines = space.index.search(queries, self.expand, allowed=self.allowed, exclude=exclude)
+        like: dict[int, tuple[float, int]] = {}
+        for source, items, alike in zip(sources.tolist(), near.tolist(), cosines.tolist(), strict=True):
+            for row, cosine in zip(items, alike, strict=True):
+                if row >= 0:
+                    like[row] = max(like.get(row, (-2.0, 0)), (cosine, source))
+        kept = sorted(like.items(), key=lambda pair: (-pair[1][0], pair[0]))[: self.expand]
+        for n, (row, (cosine, source)) in enumerate(kept, start=len(rows) + 1):
+            item, own = (space.catalogue.ids.text(at) for at in (source, row))
+            behind = Why("after the last answer", None, None, last - 1.0)
+            parts, told = (
+                (Why("similar to", item, space.titles[source], cosine), behind),
+                f"similar to {item}",
             )
-            said = {"found": f"similar to {ids.text(source)}"}
             yield Hit(
                 subject,
-                len(rows) + n + 1,
-                ids.text(row),
-                titles[row],
+                n,
+                own,
+                space.titles[row],
                 last - 1.0 + cosine,
                 parts if self.why else (),
-                said,
+                {"found": told},
             )
 
     def _parts(self, found: Found, row: int, added: Floats | None) -> tuple[Why, ...]:
