@@ -12,7 +12,7 @@ judged. Differences are paired by query, with intervals of 95 of 100 bootstrap r
 is like the first ten answers counts half; the fields double from one to the next more telling one. These constants
 were not chosen blindly: while search was made some sixty settings of fields, words and fusion were looked at on these
 queries. So `sensitivity` shows what others give, and `fused, constants chosen on other queries` is the same sum whose
-weights are those of 60 that are best (judged + whole) on four folds of queries, measured on the fifth.
+weights are those of 24 that are best (judged + whole) on four folds of queries, measured on the fifth.
 `learnt` uses the judgments: 5 folds by query, each answered by what the other four teach.
 
 Latency is that of the whole `space.search`, one phrase at a time, k = 10, each query once after one round of warming,
@@ -47,14 +47,23 @@ from shelfspace.linear.vectors import ItemVectors
 from shelfspace.searching.fitted import FittedSearch, Search, fitted
 from shelfspace.searching.learning import Material, by_pairs, by_trees
 from shelfspace.searching.logged import Judged
-from shelfspace.searching.searcher import CANDIDATES, FEEDBACK, MEANING, WORDS, Ranking, best
+from shelfspace.searching.searcher import (
+    CANDIDATES,
+    FIRST,
+    MEANING,
+    POPULARITY,
+    WORDS,
+    Ranking,
+    best,
+    scaled,
+)
 from shelfspace.shop.reading import read_shop
 from shelfspace.space import Space
 
 K = 10
 FOLDS = 5
-MEANINGS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
-FEEDBACKS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
+MEANINGS = (0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
+FEEDBACKS = (0.0, 0.25, 0.5, 1.0)
 DISCOUNT = 1.0 / np.log2(np.arange(2, K + 2))
 
 
@@ -170,7 +179,7 @@ class Lab:
         judged = np.array(list(rated))
         worth = np.zeros(len(score))
         worth[judged] = np.exp2(list(rated.values())) - 1
-        among = np.arange(len(score)) if whole else judged
+        among = np.flatnonzero(score >= np.partition(score, -K)[-K]) if whole else judged
         top = among[np.lexsort((self.tie[among], -score[among]))][:K]
         ideal = np.sort(worth[judged])[::-1][:K]
         value = (worth[top] @ DISCOUNT[: len(top)]) / max(ideal @ DISCOUNT[: len(ideal)], 1e-12)
@@ -266,9 +275,15 @@ class Lab:
 
     def weighed(self, weights: tuple[float, float, float]) -> dict[str, np.ndarray]:
         """Return the scores of each query under other weights of words, meaning, and what is like the first answers."""
-        named = dict(zip((WORDS, MEANING, FEEDBACK), weights, strict=True))
-        searcher = replace(self.searcher, ranking=Ranking({**self.searcher.ranking.weights, **named}))
-        return {q: searcher.total(searcher.found(f.read, self.meant[q])) for q, f in self.found.items()}
+        words, meaning, feedback = weights
+        start, vectors = self.searcher.ranking.weights, self.searcher.meaning.vectors
+        found = {}
+        for q in self.mixed:
+            parts = self.found[q].parts
+            total = words * parts[WORDS] + meaning * parts[MEANING] + start[POPULARITY] * parts[POPULARITY]
+            first = vectors[best(total, FIRST)].mean(axis=0)
+            found[q] = total + feedback * scaled(vectors @ first) if feedback else total
+        return found
 
     def chosen(self, seed: int) -> dict[str, np.ndarray]:
         """Return the scores of each query under the weights that are best for the other folds."""

@@ -31,7 +31,7 @@ PAST = 20
 SOURCES = 3
 """So many of the first answers say what is similar."""
 
-COMMON = 0.2
+COMMON = 0.5
 """A word that a larger share of the products has tells little."""
 
 MAX_EXPANSION = 1_000
@@ -148,11 +148,8 @@ class _Asking:
             return {}
         [row] = self.space.users.rows([user])
         if row < 0:
-            near = (
-                did_you_mean(user, self.space.users.array.to_pylist())
-                if len(self.space.users) <= 50_000
-                else ""
-            )
+            known = self.space.users.array[:50_000].to_pylist()
+            near = did_you_mean(user, known)
             notes.append(f"user {user!r} is not known{near}; the answer is the same for everyone")
             return {}
         history = self.space.history.of_users([row])
@@ -175,10 +172,9 @@ class _Asking:
         """Yield the answers, and what is similar to the first of them."""
         searcher = self.fitted.searcher
         total = searcher.total(found)
-        rows = best(
-            np.where(matching, total, -np.inf), max(self.k, CANDIDATES) if searcher.ranking.trees else self.k
-        )
-        score, added = total[rows], np.zeros((len(rows), 0), np.float32)
+        num = max(self.k, CANDIDATES) if searcher.ranking.trees else self.k
+        rows = best(np.where(matching, total, -np.inf), num)
+        score, added = total[rows], np.zeros(0, np.float32)
         if searcher.ranking.trees and len(rows):
             features = searcher.features(found, rows)
             score = score + searcher.ranking.running.added(features)
@@ -188,11 +184,7 @@ class _Asking:
         ids, groups = self.space.catalogue.ids.texts(rows), found.groups()
         for n, (row, value) in enumerate(zip(rows.tolist(), score.tolist(), strict=True)):
             by = " and ".join(name for name, mask in groups.items() if mask[row])
-            parts = (
-                self._parts(found, row, added[n] if len(added) and added.shape[1] else None)
-                if self.why
-                else ()
-            )
+            parts = self._parts(found, row, added[n] if added.size else None)
             yield Hit(subject, n + 1, ids[n], self.space.titles[row], value, parts, {"found": by})
         if self.expand and len(rows):
             yield from self._similar(subject, rows, float(score[-1]))
@@ -228,7 +220,9 @@ class _Asking:
             )
 
     def _parts(self, found: Found, row: int, added: Floats | None) -> tuple[Why, ...]:
-        """Return what a score is made of, the largest first."""
+        """Return what a score is made of, the largest first; nothing unless asked for."""
+        if not self.why:
+            return ()
         ranking = self.fitted.searcher.ranking
         amounts = {
             name: float(ranking.weight(name) * part[row])
