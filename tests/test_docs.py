@@ -106,6 +106,7 @@ def _photographed(folder: Path) -> None:
         ("classifying.py",),
         ("people.py",),
         ("ads.py",),
+        ("searching.py",),
         ("two_views.py",),
         ("photos.py",),
     ],

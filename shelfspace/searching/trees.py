@@ -50,7 +50,7 @@ class Trees:
             sizes: how many places each query has, one after the other.
             seed: of the draws.
         """
-        data = lightgbm.Dataset(features, grade, group=list(sizes), init_score=base)
+        data = lightgbm.Dataset(features, grade, group=list(sizes), init_score=np.array(base))
         booster = lightgbm.train({**SETTINGS, "seed": seed}, data, num_boost_round=ROUNDS)
         return cls(booster.model_to_string())
 

@@ -32,7 +32,7 @@ PAST = 20
 SOURCES = 3
 """So many of the first answers say what is similar."""
 
-COMMON = 0.2
+COMMON = 0.5
 """A word that a larger share of the products has tells little."""
 
 MAX_EXPANSION = 1_000
@@ -149,11 +149,8 @@ class _Asking:
             return {}
         [row] = self.space.users.rows([user])
         if row < 0:
-            near = (
-                did_you_mean(user, self.space.users.array.to_pylist())
-                if len(self.space.users) <= 50_000
-                else ""
-            )
+            known = self.space.users.array[:50_000].to_pylist()
+            near = did_you_mean(user, known)
             notes.append(f"user {user!r} is not known{near}; the answer is the same for everyone")
             return {}
         history = self.space.history.of_users([row])
@@ -176,10 +173,9 @@ class _Asking:
         """Yield the answers, and what is similar to the first of them."""
         searcher = self.fitted.searcher
         total = searcher.total(found)
-        rows = best(
-            np.where(matching, total, -np.inf), max(self.k, CANDIDATES) if searcher.ranking.trees else self.k
-        )
-        score, added = total[rows], np.zeros((len(rows), 0), np.float32)
+        num = max(self.k, CANDIDATES) if searcher.ranking.trees else self.k
+        rows = best(np.where(matching, total, -np.inf), num)
+        score, added = total[rows], np.zeros(0, np.float32)
         if searcher.ranking.trees and len(rows):
             features = searcher.features(found, rows)
             score = score + searcher.ranking.running.added(features)
@@ -189,46 +185,45 @@ class _Asking:
         ids, groups = self.space.catalogue.ids.texts(rows), found.groups()
         for n, (row, value) in enumerate(zip(rows.tolist(), score.tolist(), strict=True)):
             by = " and ".join(name for name, mask in groups.items() if mask[row])
-            parts = (
-                self._parts(found, row, added[n] if len(added) and added.shape[1] else None)
-                if self.why
-                else ()
-            )
+            parts = self._parts(found, row, added[n] if added.size else None)
             yield Hit(subject, n + 1, ids[n], self.space.titles[row], value, parts, {"found": by})
         if self.expand and len(rows):
             yield from self._similar(subject, rows, float(score[-1]))
 
     def _similar(self, subject: str, rows: Rows, last: float) -> Iterator[Hit]:
         """Yield products that lie near to the first answers, each behind the last answer by what it is less alike."""
-        sources = rows[:SOURCES]
-        answered = np.tile(rows, len(sources))
-        place = (np.repeat(np.arange(len(sources)), len(rows)), answered)
-        exclude = sparse.csr_array((np.ones(len(answered), bool), place), (len(sources), len(self.allowed)))
-        queries = np.asarray(self.space.vectors[sources], np.float32)
-        near, cosines = self.space.index.search(queries, self.expand, allowed=self.allowed, exclude=exclude)
-        order = np.argsort(-cosines.ravel(), kind="stable")
-        first = {int(near.ravel()[at]): int(at) for at in order[::-1] if near.ravel()[at] >= 0}
-        kept = [(row, at) for row, at in sorted(first.items(), key=lambda pair: -cosines.ravel()[pair[1]])]
-        ids, titles = self.space.catalogue.ids, self.space.titles
-        for n, (row, at) in enumerate(kept[: self.expand]):
-            source, cosine = int(sources[at // near.shape[1]]), float(cosines.ravel()[at])
-            parts = (
-                Why("similar to", ids.text(source), titles[source], cosine),
-                Why("after the last answer", None, None, last - 1.0),
+        space, sources = self.space, rows[:SOURCES]
+        place = (np.repeat(np.arange(len(sources)), len(rows)), np.tile(rows, len(sources)))
+        exclude = sparse.csr_array((np.ones(len(place[0]), bool), place), (len(sources), len(self.allowed)))
+        queries = np.asarray(space.vectors[sources], np.float32)
+        near, cosines = space.index.search(queries, self.expand, allowed=self.allowed, exclude=exclude)
+        like: dict[int, tuple[float, int]] = {}
+        for source, items, alike in zip(sources.tolist(), near.tolist(), cosines.tolist(), strict=True):
+            for row, cosine in zip(items, alike, strict=True):
+                if row >= 0:
+                    like[row] = max(like.get(row, (-2.0, 0)), (cosine, source))
+        kept = sorted(like.items(), key=lambda pair: (-pair[1][0], pair[0]))[: self.expand]
+        for n, (row, (cosine, source)) in enumerate(kept, start=len(rows) + 1):
+            item, own = (space.catalogue.ids.text(at) for at in (source, row))
+            behind = Why("after the last answer", None, None, last - 1.0)
+            parts, told = (
+                (Why("similar to", item, space.titles[source], cosine), behind),
+                f"similar to {item}",
             )
-            said = {"found": f"similar to {ids.text(source)}"}
             yield Hit(
                 subject,
-                len(rows) + n + 1,
-                ids.text(row),
-                titles[row],
+                n,
+                own,
+                space.titles[row],
                 last - 1.0 + cosine,
                 parts if self.why else (),
-                said,
+                {"found": told},
             )
 
     def _parts(self, found: Found, row: int, added: Floats | None) -> tuple[Why, ...]:
-        """Return what a score is made of, the largest first."""
+        """Return what a score is made of, the largest first; nothing unless asked for."""
+        if not self.why:
+            return ()
         ranking = self.fitted.searcher.ranking
         amounts = {
             name: float(ranking.weight(name) * part[row])

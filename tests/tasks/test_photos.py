@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import shelfspace as ss
 from shelfspace.cli.app import app
 from shelfspace.errors import ConfigError, InputError, UnknownIdError
 from shelfspace.explaining.regions import Hidden
+from shelfspace.searching.fitted import Search, fitted
+from shelfspace.shop.reading import read_shop
 from shelfspace.tasks.reasons import towers_of
 from tests.learning.photographed import COLOURS, QUICK, THINGS, photo, shop
 
@@ -192,3 +195,18 @@ def test_listings_alone_have_nothing_to_recommend_by_and_no_pairs_of_events(spac
     with pytest.raises(ConfigError, match=r"pairs = 'basket' needs events.*text_photo"):
         ss.train(items=tables["items"], sets=[*QUICK, "objectives.0.pairs=basket"], out=tmp_path / "run")
     assert len(COLOURS) * len(THINGS) == len(space.catalogue)
+
+
+def test_search_by_a_photo_and_by_a_phrase_with_it(space, tables, tmp_path):
+    shop_read = read_shop({"items": {}}, frames={"items": tables["items"]})
+    asking = replace(space, tasks={"search": fitted(Search(), shop_read, seed=0)})
+    red = photo(tmp_path, "asked.png", "red", "mug", 5)
+    hits = asking.search(photo=red, k=5, why=True)
+    assert [hit.subject for hit in hits] == ["asked.png"] * 5
+    assert all(hit.more["found"] == "photo" for hit in hits)
+    assert "photo" in {part.part for hit in hits for part in hit.why}
+    assert sum("red" in hit.title for hit in hits) >= 3
+    both = list(asking.search("mug", photo=red, k=8))
+    assert both[0].item_id == "red-mug"
+    assert all("mug" in hit.title for hit in both)
+    assert {hit.more["found"] for hit in both[:1]} <= {"words and photo", "words and meaning and photo"}

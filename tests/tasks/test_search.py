@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,26 @@ def test_a_batch_says_of_each_phrase(listings):
     assert [hit.subject for hit in hits] == ["laptpo", "mug"]
     assert hits.beside["corrected"] == {"laptpo": {"laptpo": "laptop"}, "mug": {}}
     assert set(hits.beside["facets"]) == {"laptpo", "mug"}
+
+
+def test_trees_put_the_best_in_order_and_say_why(listings):
+    pytest.importorskip("lightgbm")
+    from shelfspace.searching.searcher import FEATURES
+    from shelfspace.searching.trees import Trees
+
+    features = np.random.default_rng(0).random((400, len(FEATURES)))
+    cheap = features[:, FEATURES.index("words")]
+    trees = Trees.learnt(features, (5 * cheap).astype(int), cheap, [20] * 20, 0)
+    fitted = listings.tasks["search"]
+    ranking = replace(fitted.searcher.ranking, trees=trees.text)
+    asking = replace(
+        listings, tasks={"search": replace(fitted, searcher=replace(fitted.searcher, ranking=ranking))}
+    )
+    hits = list(asking.search("red scarf", k=3, why=True))
+    assert hits[0].item_id == "a"
+    for hit in hits:
+        assert sum(part.amount for part in hit.why) == pytest.approx(hit.score, abs=1e-5)
+    assert "trees: words" in {part.part for part in hits[0].why}
 
 
 def test_what_is_out_of_range(listings, tmp_path):
