@@ -36,6 +36,7 @@ def test_rules_of_the_settings_are_copied_and_those_of_the_run_stay(tmp_path):
     ("rules", "message"),
     [
         ({"blok": []}, "did you mean 'block'"),
+        (3, r"rules = 3: write a section \[rules\]"),
         ({"path": "x.toml", "block": []}, r"\[rules\] has no setting 'block'"),
         ({"path": "nowhere.toml"}, "there are no rules at"),
         ({"block": [{"where": "prise<3"}]}, r"\[\[block\]\] 1: where: .*did you mean 'price'"),
