@@ -241,8 +241,14 @@ def _task(table: settings.Table, name: str) -> object:
 def _rules(table: settings.Table) -> Rules | None:
     """Check `[rules]`: a path, or the rules themselves; None where the file says nothing of them."""
     rules = table.get("rules")
-    if rules is None or "path" not in rules:
-        return None if rules is None else Rules.of(rules)
+    if rules is None:
+        return None
+    if not isinstance(rules, dict):
+        raise ConfigError(
+            f"rules = {rules!r}: write a section [rules], with path = a file, or [[rules.block]] …"
+        )
+    if "path" not in rules:
+        return Rules.of(rules)
     settings.refuse_unknown(rules, ["path"], "rules")
     return Rules.read(Path(rules["path"]))
 

@@ -20,6 +20,9 @@ POOL = 10
 
 LEAST_POOL = 100
 
+BEYOND = 2000
+"""Of long lists the pool is longer by so many at most."""
+
 EXPLORED = 3
 """What is left to chance is drawn from the best candidates, so many times the places, and from what the list holds: the
 fewer there are, the more often a log shows each of them."""
@@ -36,7 +39,7 @@ class Arranged:
 
 def pool_size(k: int) -> int:
     """Return how many candidates a list of k places is made from at least, where there are so many."""
-    return max(POOL * k, LEAST_POOL)
+    return max(min(POOL * k, k + BEYOND), LEAST_POOL)
 
 
 def arranged(

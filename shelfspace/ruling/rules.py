@@ -27,6 +27,9 @@ R = TypeVar("R", bound=Rule)
 
 FILE = "rules.toml"
 
+MAX_RULES = 1000
+"""Each is compared with every other."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -61,6 +64,10 @@ class Rules:
             if not isinstance(sections, list) or not all(isinstance(one, Mapping) for one in sections):
                 raise ConfigError(f"{name}: write each rule as a section of its own, [[{name}]]")
             every += [_rule(KINDS[name], n, section) for n, section in enumerate(sections, start=1)]
+        if len(every) > MAX_RULES:
+            raise ConfigError(
+                f"{len(every):,} rules are too many; the limit is {MAX_RULES:,}: one rule may name many items"
+            )
         _refuse_contradictions(every)
         return cls(tuple(every), at if at is None or at.tzinfo else at.replace(tzinfo=UTC))
 

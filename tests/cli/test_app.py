@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -79,6 +80,21 @@ def test_everyone_at_once(small_run: Path, tmp_path: Path, name: str):
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+def test_a_log_of_what_was_shown_is_estimated(small_run: Path, tmp_path: Path):
+    shown, log = tmp_path / "shown.parquet", tmp_path / "log.parquet"
+    more = ["--k", 5, "--explore", 0.3, "--seed", 1, "--diversity", 0.1]
+    done = run("recommend", small_run, "--all", *more, "--to", shown)
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(shown)
+    assert {"propensity", "list_id"} <= {*table.column_names}
+    clicked = pyarrow.array([rank == 1 for rank in table["rank"].to_pylist()])
+    pq.write_table(table.append_column("clicked", clicked), log)
+    said = json.loads(run("offpolicy", small_run, log, "--json").stdout)
+    assert said["values"]["logged"]["value"] == pytest.approx(1.0)
+    assert said["values"]["ips"]["low"] < 1.0 < said["values"]["ips"]["high"]
+    assert "clicks a list" in run("offpolicy", small_run, log, "--clip", 50).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
@@ -92,6 +108,8 @@ def test_everyone_at_once(small_run: Path, tmp_path: Path, name: str):
         (["recommend", "RUN", "--history", "sku-9999"], 2, "in the history: unknown item"),
         (["recommend", "RUN", "--history", "sku-001@soon"], 2, "write it as 2011-12-09T12:50"),
         (["recommend", "RUN", "user-1", "--seen", "maybe"], 2, "maybe"),
+        (["recommend", "RUN", "user-1", "--diversity", "2"], 2, "diversity = 2.0 is out of range"),
+        (["offpolicy", "RUN", "nowhere.parquet"], 2, "nowhere.parquet"),
         (["recommend", "nowhere", "user-1"], 2, "no run folder at nowhere"),
         (["train", "nowhere.toml"], 2, "no settings file at nowhere.toml"),
         (["trian"], 2, "trian"),

@@ -60,6 +60,7 @@ def test_a_bury_is_no_boost():
             {"block": [{"items": ["a"]}, {"items": ["b"], "from": "2026-02-01", "until": "2026-01-31"}]},
             "[[block]] 2: until = 2026-01-31 is before from = 2026-02-01",
         ),
+        ({"block": [{"items": ["a"]}] * 1001}, "1,001 rules are too many; the limit is 1,000"),
         ({"pin": [{"place": 1}]}, '[[pin]] 1: give item = "…" and place = 1 or more'),
         ({"pin": [{"item": "a", "place": 0}]}, "place = 1 or more"),
         ({"pin": [{"item": "a", "tasks": ["match"]}]}, "lists are arranged by ['recommend', 'similar'] only"),
