@@ -1,6 +1,5 @@
 """What a shopper will want next."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,12 +11,10 @@ import numpy.typing as npt
 
 from shelfspace.blend import Mode, Part
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
-from shelfspace.explaining.counterfactual import Ask, counterfactuals
-from shelfspace.explaining.paths import Joins
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
-from shelfspace.tasks.joined import joins_of
+from shelfspace.tasks.joined import beside, joins_of
 from shelfspace.tasks.results import TEXTS, Hit, Hits, Value, Why
 from shelfspace.tasks.similar import checked_k
 
@@ -25,10 +22,6 @@ Seen = Literal["exclude", "include", "only"]
 
 BLOCK_VALUES = 8_000_000
 """Scores held at once, for each retriever: 32 MB of float32."""
-
-
-MOST_COUNTERED = 20
-"""Answers of a list of which it is looked for what would take them off it."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,7 @@ def recommend(
                 one = block.of_users([n])
                 parts = popular if unanswered[n] else _why(space, one, rows, mode)
                 ask = partial(_asked_again, space, allowed[n], mode, k)
-                more = _beside(space, joins, one, rows, parts, k, ask)
+                more = beside(joins, one, rows, parts, k, ask)
             texts = space.catalogue.ids.texts(rows)
             for rank, (row, text, value) in enumerate(zip(rows, texts, values, strict=True), start=1):
                 hits.append(
@@ -132,35 +125,6 @@ def _asked_again(
 ) -> npt.NDArray[np.float32]:
     """Return the scores of one user with other pasts, [B, N]; what may be answered stays as it was."""
     return _scored(space, pasts, np.tile(allowed, (len(pasts), 1)), mode, k)[0]
-
-
-def _beside(
-    space: Holding,
-    joins: Joins,
-    past: History,
-    rows: npt.NDArray[np.int32],
-    parts: Sequence[tuple[Why, ...]],
-    k: int,
-    ask: Ask,
-) -> list[dict[str, Value]]:
-    """Return what is told beside the parts: `unless` and `paths`."""
-    ids = space.catalogue.ids
-    named = [{p.item_id: abs(p.amount) for p in reversed(some) if p.item_id is not None} for some in parts]
-    counts = Counter[str]()
-    for one in named:
-        counts.update(one)
-    likely = [ids.row(text) for text, _ in counts.most_common()]
-    at_once = max(1, min(64, BLOCK_VALUES // max(1, len(space.catalogue))))
-    sets = counterfactuals(
-        past, rows[:MOST_COUNTERED], k, ask, [*likely, *past.item[::-1].tolist()], at_once=at_once
-    )
-    unless: list[Value] = [ids.texts(some) for some in sets]
-    unless += [None] * (len(rows) - len(unless))
-    strongest = [[ids.row(text) for text in sorted(one, key=lambda t: -one[t])[:2]] for one in named]
-    return [
-        {"unless": without, "paths": joins.told(ones, row)}
-        for without, ones, row in zip(unless, strongest, rows.tolist(), strict=True)
-    ]
 
 
 def _queries(
