@@ -55,9 +55,9 @@ def recommend(
             buy again.
         where: a hard filter, such as `price<20 and category:shoes`; fewer than k may satisfy it, and a note says so.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
-            Beside it `unless`: the fewest past items, up to three, without which the answer would not be on the list
-            (empty where none are found, null beyond the first 20 answers), and `paths`: how the past items that count
-            most and the answer are joined. It asks some 50 times again for each shopper.
+            Beside it `unless`: few past items, up to three, without which the answer would not be on the list (empty
+            where none are found, null beyond the first 20 answers), and `paths`: how the past items that count most
+            and the answer are joined. It asks some 50 times again for each shopper.
 
     Raises:
         UnknownIdError: an item of the history is not in the catalogue. (An unknown user is no error: the shop's
