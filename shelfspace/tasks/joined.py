@@ -52,7 +52,7 @@ def beside(
     named = [{p.item_id: abs(p.amount) for p in reversed(some) if p.item_id is not None} for some in parts]
     counts = Counter[str]()
     for one in named:
-        counts.update(one)  # type: ignore[arg-type]
+        counts.update(one)
     likely = [ids.row(text) for text, _ in counts.most_common()]
     at_once = max(1, min(64, AT_ONCE // max(1, len(ids))))
     tried = [*likely, *past.item[::-1].tolist()]
