@@ -86,7 +86,7 @@ def left_out(past: History, sets: Sequence[tuple[int, ...]]) -> History:
 
 
 def _margins(scores: Scores, answers: Rows, k: int) -> npt.NDArray[np.float64]:
-    """Return by how much each answer is above the first that is not on the list, [B, C], as a share of that.
+    """Return by how much each answer is above the first that is not on the list, [B, C], as a share of the best one.
 
     Below 0: the answer is not on the list. What ties with the last stays on it if it comes first in the catalogue.
     """

@@ -3,7 +3,7 @@
 A path says more the rarer what it goes over: a common brand says less than a common author. N items.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -11,6 +11,7 @@ from math import log
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -49,12 +50,17 @@ class Joins:
     """What joins the items of a shop.
 
     catalogue: items may share a value of its columns;  titles: what to call the items;
-    graph: relations, where they were kept.
+    graph: relations, where they were kept;  hidden: bool [N], items that no path is to go over; None: none.
     """
 
     catalogue: Catalogue
     titles: Sequence[str]
     graph: Graph | None = None
+    hidden: npt.NDArray[np.bool_] | None = None
+
+    def hides(self, items: Sequence[int]) -> bool:
+        """Return whether any of these items is not to be named; what is no item is."""
+        return self.hidden is not None and any(n < len(self.hidden) and self.hidden[n] for n in items)
 
     def paths(self, one: int, other: int, *, k: int = 3) -> list[Path]:
         """Return the k paths of at most three steps that say most, the cheapest first, of equal ones the shorter.
@@ -72,7 +78,7 @@ class Joins:
             return []
         found = list(self._shared(one, other))
         if self.graph is not None and len(self.graph.head):
-            found += _of_graph(one, other, self.graph, self.titles)
+            found += _of_graph(one, other, self.graph, self.titles, self.hides)
         best: dict[tuple[str, ...], Path] = {}
         for path in sorted(found, key=lambda path: (path.cost, len(path.nodes), path.nodes, path.relations)):
             best.setdefault(tuple(node.casefold() for node in path.nodes), path)
@@ -112,8 +118,13 @@ def _values(value: Any) -> list[str]:
     return list(dict.fromkeys(str(v) for v in values if v not in (None, "")))
 
 
-def _of_graph(one: int, other: int, graph: Graph, titles: Sequence[str]) -> Iterator[Path]:
-    from_one, from_other = graph.around(one), graph.around(other)
+def _of_graph(
+    one: int, other: int, graph: Graph, titles: Sequence[str], hides: Callable[[Sequence[int]], bool]
+) -> Iterator[Path]:
+    from_one, from_other = (
+        {node: how for node, how in graph.around(end).items() if node in (one, other) or not hides([node])}
+        for end in (one, other)
+    )
     yield from _named((one, other), [from_one.get(other, [])], graph, titles)
     for middle in from_one.keys() & from_other.keys():
         back = [(relation, not out) for relation, out in from_other[middle]]

@@ -16,8 +16,7 @@ from shelfspace.holding import Holding
 from shelfspace.reranking.diversity import Diversify
 from shelfspace.shop.history import History
 from shelfspace.tasks.allowed import allowed_items
-from shelfspace.tasks.beside import beside
-from shelfspace.tasks.joined import joins_of
+from shelfspace.tasks.joined import beside, joins_of
 from shelfspace.tasks.lists import Listed, Lists
 from shelfspace.tasks.newcomers import Newcomers
 from shelfspace.tasks.pasts import Event, queries_of
@@ -164,8 +163,7 @@ class _Asked:
             ]
             if self.why:
                 ask = partial(self._again, allowed[n])
-                query = block.of_users([n])
-                told = beside(self.space, self.joins, query, listed.rows, reasons, self.lists.k, ask)
+                told = beside(self.joins, block.of_users([n]), listed.rows, reasons, self.lists.k, ask)
                 more = [{**one, **other} for one, other in zip(more, told, strict=True)]
             yield from self._of_one(named[n], listed, reasons, more)
 
