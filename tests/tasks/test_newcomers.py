@@ -122,11 +122,11 @@ def test_a_phrase_answers_whoever_has_no_history(space: ss.Space):
         space.recommend(phrase="x" * 10_001)
 
 
-def test_a_space_where_it_was_not_fitted_takes_phrases_and_says_how_to_fit_it(small_run: Path):
-    space = ss.open(small_run)
-    assert {hit.more["source"] for hit in space.recommend(phrase="wool scarf", k=3)} == {"content"}
+def test_a_space_where_it_was_not_fitted_takes_phrases_and_says_how_to_fit_it(space: ss.Space):
+    unfitted = replace(space, tasks={})
+    assert {hit.more["source"] for hit in unfitted.recommend(phrase="wool scarf", k=3)} == {"content"}
     with pytest.raises(InputError, match=r"shelfspace fit .*run newcomers"):
-        space.recommend(profile="age=3")
+        unfitted.recommend(profile="age=3")
 
 
 def test_what_they_had_in_another_shop_answers(crowd_run: Path, tmp_path: Path):
