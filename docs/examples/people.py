@@ -5,7 +5,7 @@ settings = {
     "items": {"path": "products.csv", "item_id": "Artikel", "title": "Bezeichnung"},
     "users": {"path": "customers.csv", "user_id": "Kunde"},
     "relations": {"path": "friends.csv"},
-    "linear": {"popularity": {}, "item_knn": {}},
+    "recipe": {"use": "quick"},
     "people": {},
     "newcomers": {},
 }

@@ -78,6 +78,10 @@ class Newcomers:
         if isinstance(fitted, FittedNewcomers) and cold.any():
             asked = _asked(fitted, list(users) or [""], profile, notes)
             evidence = fitted.evidence(space.history, space.users)
+            if profile is not None and not _believes(fitted, "profile"):
+                notes.append(
+                    "profiles did not help on hidden shoppers of this shop, so they are not believed"
+                )
             for source, strength in fitted.strengths.items():
                 told = evidence.told(source, asked, strength) & cold
                 for n in np.flatnonzero(told).tolist():
@@ -152,6 +156,10 @@ class Newcomers:
         evidence: Evidence = fitted.evidence(self.space.history, self.space.users)
         assert self.asked is not None  # there are sources
         return fitted, self.asked.taking(np.array([n])), evidence
+
+
+def _believes(fitted: FittedNewcomers, source: str) -> bool:
+    return source in fitted.strengths and fitted.strengths[source].weight > 0
 
 
 def _asked(fitted: FittedNewcomers, users: list[str], profile: str | None, notes: list[str]) -> Asked:

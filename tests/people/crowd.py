@@ -82,5 +82,5 @@ def tastes(seed: int = 0) -> list[int]:
 
 def settings(**more: Any) -> dict[str, Any]:
     """Return the settings of a run that takes a second or two."""
-    linear: dict[str, Any] = {"popularity": {}, "item_knn": {}, "vectors": {"embedding_dim": 16}}
-    return {"linear": linear, "training": {"max_trials": 1, "budget": "5s"}, **more}
+    linear = {"content": False, "vectors": {"embedding_dim": 16}}
+    return {"recipe": {"use": "quick"}, "linear": linear, **more}

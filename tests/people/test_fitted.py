@@ -10,7 +10,7 @@ from shelfspace.people.fitted import People
 @pytest.mark.parametrize("hidden", [0.0, -0.1, 0.5, float("nan")])
 def test_something_is_hidden_and_something_is_left(hidden: float):
     for section in (People, Newcomers):
-        with pytest.raises(ConfigError, match="hidden = .* is out of range"):
+        with pytest.raises(ConfigError, match=r"hidden = .* is out of range"):
             section(hidden=hidden)
 
 

@@ -104,6 +104,18 @@ def test_a_profile_is_given_or_on_file_and_what_is_given_counts(space: ss.Space)
     assert "nobody, or too few, have region = 'nowhere'" in nobody.notes[0]
 
 
+def test_a_source_that_did_not_help_is_not_believed_and_a_profile_told_in_vain_is_noted(space: ss.Space):
+    fitted = space.tasks["newcomers"]
+    assert isinstance(fitted, FittedNewcomers)
+    none = {name: replace(one, weight=0.0) for name, one in fitted.strengths.items()}
+    doubting = replace(space, tasks={"newcomers": replace(fitted, strengths=none, held={})})
+    hits = doubting.recommend("u-240", k=3)
+    assert {hit.more["source"] for hit in hits} == {"popular"}
+    assert hits.table.drop_columns("source").equals(replace(space, tasks={}).recommend("u-240", k=3).table)
+    told = doubting.recommend(profile="region=region 1", k=3)
+    assert "profiles did not help on hidden shoppers of this shop, so they are not believed" in told.notes
+
+
 def test_a_phrase_answers_whoever_has_no_history(space: ss.Space):
     hits = space.recommend(["u-240", "nobody"], phrase="desk lamp", k=4, where="not item_id in (i-2)")
     assert {int(hit.id[2:]) % crowd.NUM_TASTES for hit in hits} == {2}
@@ -122,11 +134,11 @@ def test_a_phrase_answers_whoever_has_no_history(space: ss.Space):
         space.recommend(phrase="x" * 10_001)
 
 
-def test_a_space_where_it_was_not_fitted_takes_phrases_and_says_how_to_fit_it(small_run: Path):
-    space = ss.open(small_run)
-    assert {hit.more["source"] for hit in space.recommend(phrase="wool scarf", k=3)} == {"content"}
+def test_a_space_where_it_was_not_fitted_takes_phrases_and_says_how_to_fit_it(space: ss.Space):
+    unfitted = replace(space, tasks={})
+    assert {hit.more["source"] for hit in unfitted.recommend(phrase="wool scarf", k=3)} == {"content"}
     with pytest.raises(InputError, match=r"shelfspace fit .*run newcomers"):
-        space.recommend(profile="age=3")
+        unfitted.recommend(profile="age=3")
 
 
 def test_what_they_had_in_another_shop_answers(crowd_run: Path, tmp_path: Path):
