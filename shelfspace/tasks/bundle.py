@@ -15,6 +15,7 @@ from shelfspace.errors import InputError, UnknownIdError
 from shelfspace.holding import Holding
 from shelfspace.tasks.allowed import allowed_items
 from shelfspace.tasks.results import Hit, Hits, Why
+from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import checked_k
 
 MORE = {
@@ -163,14 +164,18 @@ class _Asked:
         whys: list[tuple[Why, ...]] = [()] * len(best)
         if self.why:
             beside, titles = model.beside(visit, best), self.space.titles
+            blocked = blocked_items(self.space)
             names = self.space.catalogue.ids.texts(visit.past)
             for n, at in enumerate(best.tolist()):
                 text = self.space.catalogue.ids.text(at)
                 parts = [Why("taken again", text, titles[at], float(visit.again[at]))]
-                parts += [
-                    Why("goes with", names[p], titles[int(visit.past[p])], float(beside[p, n]))
-                    for p in np.flatnonzero(beside[:, n]).tolist()
-                ]
+                for p in np.flatnonzero(beside[:, n]).tolist():
+                    hidden, title = blocked[visit.past[p]], titles[int(visit.past[p])]
+                    parts.append(
+                        Why("goes with", None, None, float(beside[p, n]))
+                        if hidden
+                        else Why("goes with", names[p], title, float(beside[p, n]))
+                    )
                 parts.append(Why("popular", None, None, float(visit.popular[at])))
                 whys[n] = tuple(sorted((p for p in parts if p.amount), key=lambda part: -part.amount))
         yield from self._hits(user, best, score, rules, smoothed, whys)

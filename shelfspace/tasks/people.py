@@ -17,6 +17,7 @@ from shelfspace.people.profiles import Profiles
 from shelfspace.people.tastes import Tastes, placed, unit
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.results import Hit, Hits, Value, Why
+from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import checked_k
 
 Kind = Literal["alike", "friends"]
@@ -218,10 +219,12 @@ def _took(space: Holding, tastes: sparse.csr_array, row: int, other: int, weight
     if not weight:
         return
     both = sparse.csr_array(tastes[[row]].multiply(tastes[[other]]))
-    ids = space.catalogue.ids.texts(both.indices)
-    amounts = (weight * both.data).tolist()
-    titles = [space.titles[item] for item in both.indices.tolist()]
-    yield from _strongest("item in common", list(zip(ids, titles, amounts, strict=True)))
+    ids, blocked = space.catalogue.ids.texts(both.indices), blocked_items(space)
+    told = [
+        (None, None, amount) if blocked[item] else (text, space.titles[item], amount)
+        for item, text, amount in zip(both.indices.tolist(), ids, (weight * both.data).tolist(), strict=True)
+    ]
+    yield from _strongest("item in common", told)
 
 
 def _fields(
@@ -234,7 +237,7 @@ def _fields(
             yield Why(f"{column} = {value}", None, None, weight * amount)
 
 
-def _strongest(part: str, told: Sequence[tuple[str, str | None, float]]) -> Iterator[Why]:
+def _strongest(part: str, told: Sequence[tuple[str | None, str | None, float]]) -> Iterator[Why]:
     """Yield the strongest one by one, and the others as one."""
     ordered = sorted((one for one in told if one[2]), key=lambda one: -one[2])
     for text, title, amount in ordered[:TOLD]:
