@@ -42,7 +42,7 @@ from shelfspace.shop.ids import Ids
 
 K = 10
 ASKED = 3000
-LINEAR = {"popularity": {}, "item_knn": {}, "vectors": {"embedding_dim": 64}}
+LINEAR = {"content": False, "vectors": {"embedding_dim": 64}}
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ def newcomers(tables: dict[str, pa.Table], run: Path, seed: int) -> dict[str, An
     able = users.filter(pc.is_in(users, value_set=befriended))
     hidden = able.take(pa.array(np.random.default_rng(seed).permutation(len(able))[: len(able) // 10]))
     gone = pc.is_in(events["user_id"], value_set=hidden)
-    settings = {"linear": LINEAR, "training": {"max_trials": 3, "budget": "60s"}, "newcomers": {}}
+    settings = {"recipe": {"use": "quick"}, "linear": LINEAR, "newcomers": {}}
     space = ss.train(settings, out=run, events=events.filter(pc.invert(gone)), relations=relations)
     tables["events"] = events.filter(pc.invert(gone))  # what the other part is fitted beside
     relevant: dict[str, set[str]] = {}
@@ -127,7 +127,7 @@ def newcomers(tables: dict[str, pa.Table], run: Path, seed: int) -> dict[str, An
 
 def plain(events: pa.Table, relations: pa.Table, asked: list[str]) -> dict[str, list[str]]:
     """Return what most friends took, ties by how many took it at all."""
-    users, items = (Ids(events[name].unique().combine_chunks(), name) for name in ("user_id", "item_id"))
+    users, items = (Ids(events[name].unique(), name) for name in ("user_id", "item_id"))
     graph = SocialGraph.of(relations, users, items)
     place = (graph.people.rows(events["user_id"]), items.rows(events["item_id"]))
     taken = sparse.csr_array((np.ones(len(events)), place), shape=(len(graph.people), len(items)))
@@ -140,7 +140,7 @@ def plain(events: pa.Table, relations: pa.Table, asked: list[str]) -> dict[str, 
 
 def friends(tables: dict[str, pa.Table], run: Path, seed: int) -> dict[str, Any]:
     events, relations = tables["events"], tables["relations"]
-    users, items = (Ids(events[name].unique().combine_chunks(), name) for name in ("user_id", "item_id"))
+    users, items = (Ids(events[name].unique(), name) for name in ("user_id", "item_id"))
     graph = SocialGraph.of(relations, users, items)
     low, high = graph.pairs()
     gone = np.random.default_rng(seed + 1).random(len(low)) < 0.1
