@@ -22,7 +22,7 @@ Judge = Callable[[Floats, sparse.csr_array], Values]
 LATE = 0.9
 """The share of the events by time after which hidden shoppers come, where there is a calendar."""
 LEAST = 20
-"""With fewer cases nothing is chosen: the usual strength is believed."""
+"""With fewer cases nothing is chosen, and what was not seen to help is not believed."""
 BLOCK_VALUES = 20_000_000
 
 GRIDS: dict[str, dict[str, Sequence[float]]] = {
@@ -130,7 +130,7 @@ def chosen_strengths(evidence: Evidence, valid: Cases, judge: Judge) -> dict[str
         if not knows.any():
             continue
         some = valid.taking(np.flatnonzero(knows))
-        strengths[source] = USUAL[source]
+        strengths[source] = replace(USUAL[source], weight=0.0)
         if len(some.asked.person) >= LEAST:
             strengths[source] = _best(evidence, strengths, source, _grid(source), some, judge)
     if len(strengths) > 1:
