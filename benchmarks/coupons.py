@@ -35,6 +35,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,11 +43,14 @@ import pyarrow.parquet as pq
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from shelfspace import config
-from shelfspace.evaluation.responded import responded
-from shelfspace.responding.learning import Ads, Learnt, chosen, in_time, learnt_from
+from shelfspace.evaluation.intervals import resampled
+from shelfspace.evaluation.responded import RESAMPLES, responded
+from shelfspace.responding.learning import Ads, Later, Learnt, chosen, in_time, learnt_from
 from shelfspace.responding.model import Model
 from shelfspace.shop.demo import complete_journey
 from shelfspace.shop.reading import read_shop
+
+Floats = npt.NDArray[np.float64]
 
 TREES = {
     "learning_rate": 0.05,
@@ -109,14 +113,35 @@ def figures(learnt: Learnt, seed: int) -> dict[str, Any]:
     found = responded(replace(later, chance=chance), seed=seed)
     bought = features["the shopper: recent events"][test]
     group = np.searchsorted(np.quantile(bought, np.linspace(0, 1, 11)[1:-1]), bought)
-    for name, values in chance.items():
-        off = np.bincount(group, values - later.taken, 10)
-        found["models"][name]["ece by shopper"] = {"value": float(np.abs(off).sum() / len(values))}
+    for name, one in by_shopper(chance, later, group, seed).items():
+        found["models"][name]["ece by shopper"] = one["value"]
+        if name != "default":
+            found["differences"][name]["ece by shopper"] = one["difference"]
     parts = {
         name: {"cases": int(rows.sum()), "taken": int(cases.taken[rows].sum())}
         for name, rows in (("learnt from", train), ("chosen on", valid), ("measured on", test))
     }
     return {"parts": parts, "notes": learnt.notes, **rounded(found)}
+
+
+def by_shopper(
+    chance: dict[str, Floats], later: Later, group: npt.NDArray[np.int64], seed: int
+) -> dict[str, dict[str, Any]]:
+    """Return the calibration error over groups of cases, and `default` less it, households drawn again."""
+    _, household = np.unique(later.user, return_inverse=True)
+    cell, size = household * 10 + group, (household.max() + 1) * 10
+    off = {n: np.bincount(cell, v - later.taken, size).reshape(-1, 10) for n, v in chance.items()}
+    sums = np.hstack([*off.values(), np.bincount(household)[:, None]])
+    every = np.vstack([sums.sum(axis=0), resampled(sums, RESAMPLES, seed)])
+    error = {
+        name: np.abs(every[:, n * 10 : n * 10 + 10]).sum(axis=1) / every[:, -1] for n, name in enumerate(off)
+    }
+
+    def told(values: Floats) -> dict[str, float]:
+        low, high = np.quantile(values[1:], [0.025, 0.975])
+        return {"value": float(values[0]), "low": float(low), "high": float(high)}
+
+    return {n: {"value": told(v), "difference": told(error["default"] - v)} for n, v in error.items()}
 
 
 def write_shop(folder: Path, limit: int | None) -> Path:
