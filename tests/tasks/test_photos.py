@@ -207,8 +207,7 @@ def test_search_by_a_photo_and_by_a_phrase_with_it(space, tables, tmp_path):
     assert [hit.subject for hit in hits] == ["asked.png"] * 5
     assert all(hit.more["found"] == "photo" for hit in hits)
     assert "photo" in {part.part for hit in hits for part in hit.why}
-    assert sum("red" in hit.title for hit in hits) >= 3
+    assert ids(hits) == ids(space.similar(photo=red, k=5))
     both = list(asking.search("mug", photo=red, k=8))
-    assert both[0].item_id == "red-mug"
     assert all("mug" in hit.title for hit in both)
-    assert {hit.more["found"] for hit in both[:1]} <= {"words and photo", "words and meaning and photo"}
+    assert all(hit.more["found"].startswith("words") for hit in both)
