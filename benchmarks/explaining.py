@@ -8,7 +8,8 @@ past items, the latest first. Intervals are of 95 %, paired over cases; what was
 
 Past items: Amazon Beauty, runs of `linear` and of `shop` with small budgets, users drawn from those with five to thirty
 past items. The same users say how often one, two or three past items would take an answer off the list of ten, against
-leaving the part that the reasons name largest out, and a past item at random. Words and columns: Fashion products with
+leaving the part that the reasons name largest out, and a past item at random. Of the user tower of `shop` alone, the
+cosine by integrated gradients, and by leaving each event out. Words and columns: Fashion products with
 photos, the recipe `catalogue` (Shapley values over parts as `why` draws them, against each part left out alone), and
 4,000 products of Icecat in closed form (exact products, against each part left out alone). Photo regions: Grocery
 store; the way to look was chosen on photos of `val`, and measured on photos of `test`. Runs are made where FOLDER
@@ -43,6 +44,7 @@ from shelfspace.explaining.encoded import Encodable, asked_parts
 from shelfspace.explaining.parts import parts_of, without
 from shelfspace.explaining.regions import Hidden, occluded, randomly_masked
 from shelfspace.explaining.worded import Worded
+from shelfspace.learning.integrated import PastGradients
 from shelfspace.tasks.reasons import ANSWER, ASKED, of_items, towers_of
 
 USERS, LISTINGS, CHOOSING, PHOTOS = 200, 100, 8, 20
@@ -68,6 +70,9 @@ def main() -> None:
     made: dict[str, Callable[[], Any]] = {
         "past items, linear": lambda: past_items(run(runs, "beauty-linear", options.data), options.limit),
         "past items, shop": lambda: past_items(run(runs, "beauty-shop", options.data), options.limit),
+        "histories, tower": lambda: of_histories(
+            runs / "beauty-shop", run(runs, "beauty-shop", options.data), options.limit
+        ),
         "words and columns, towers": lambda: of_towers(run(runs, "fashion", options.data), options.limit),
         "words, closed form": lambda: in_closed_form(run(runs, "icecat", options.data), options.limit),
         "photo regions": lambda: of_photos(run(runs, "grocery", options.data), options.data, options.limit),
@@ -142,6 +147,40 @@ def past_items(space: ss.Space, limit: int | None) -> dict[str, Any]:
             "named first - at random": json_of(interval(off_by["named first"] - off_by["at random"])),
         },
         "median ms of ten answers": {n: round(1000 * float(np.median(s)), 1) for n, s in seconds.items()},
+    }
+
+
+def of_histories(folder: Path, space: ss.Space, limit: int | None) -> dict[str, Any]:
+    """The user tower alone: the cosine of a history and the item nearest to it among the new ones."""
+    gradients = PastGradients.of_run(folder)
+    learnt = gradients.learnt
+    assert learnt.towers is not None
+    lengths = np.array([space.history.of_users([u]).num_events for u in range(len(space.users))])
+    fitting = np.flatnonzero((lengths >= 5) & (lengths <= min(30, learnt.towers.length)))
+    areas, missing = [], []
+    for user in np.random.default_rng(0).choice(fitting, limit or USERS, replace=False).tolist():
+        past = space.history.of_users([user])
+        cosines = learnt.encode(past)[0] @ learnt.vectors.T
+        cosines[past.item] = -np.inf
+        first = np.array([int(cosines.argmax())])
+        found = gradients.of(past, first)
+        missing.append(abs(float(found.missing[0])))
+
+        def outcome(there: np.ndarray, past: Any = past, first: np.ndarray = first) -> np.ndarray:
+            pasts = past.of_users(np.zeros(len(there), np.int64)).keep(there.ravel())
+            return (learnt.encode(pasts) @ learnt.vectors[first].T)[:, 0]
+
+        without = outcome(~np.eye(past.num_events, dtype=bool))
+        told = {
+            "integrated gradients": found.amounts[0],
+            "each left out": outcome(np.ones((1, past.num_events), bool))[0] - without,
+            "the latest first": np.arange(past.num_events),
+        }
+        areas.append(deletion_areas(outcome, told))
+    return {
+        "users": len(areas),
+        "area under the deletion curve": rounded(compared(areas)),
+        "mean of what the steps leave out": round(float(np.mean(missing)), 5),
     }
 
 
