@@ -13,6 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+PIPED = 140
+"""Letters of a line where nobody looks at it yet."""
+
 _errors = Console(stderr=True, highlight=False)
 
 
@@ -21,7 +24,10 @@ def show(answer: str | RenderableType) -> None:
     if isinstance(answer, str):
         Console(soft_wrap=True, markup=False, highlight=False).print(answer)
     else:
-        Console(highlight=False).print(answer)
+        console = Console(highlight=False)
+        if not console.is_terminal:  # a file or a pipe has no edge to fold tables at
+            console.width = PIPED
+        console.print(answer)
 
 
 def say(message: str) -> None:

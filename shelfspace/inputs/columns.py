@@ -59,5 +59,20 @@ def numbers_of(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.float64]:
     return numbers
 
 
+def as_numbers(values: pa.Array) -> pa.Array:
+    """Return texts that are all numbers, as a CSV has them, as float64; any other values as they are.
+
+    Example:
+        >>> as_numbers(pa.array(["20", "31.5", None])).to_pylist(), as_numbers(pa.array(["20-30"])).to_pylist()
+        ([20.0, 31.5, None], ['20-30'])
+    """
+    if not pa.types.is_string(values.type) or values.null_count == len(values):
+        return values
+    try:
+        return values.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return values
+
+
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from shelfspace.errors import InputError, did_you_mean
+from shelfspace.inputs.columns import as_numbers
 from shelfspace.shop.ids import Ids
 
 LEAST = 5
@@ -124,7 +125,7 @@ def _values(
     first = np.zeros(len(row), bool)
     first[np.unique(row, return_index=True)[1]] = True
     kept = first[owner] & (row[owner] >= 0) & pc.is_valid(values).to_numpy(zero_copy_only=False)
-    owner, values = row[owner[kept]].astype(np.int64), values.filter(pa.array(kept))
+    owner, values = row[owner[kept]].astype(np.int64), as_numbers(values.filter(pa.array(kept)))
     if pa.types.is_timestamp(values.type) or pa.types.is_nested(values.type) or pa.types.is_date(values.type):
         return owner[:0], pa.array([], pa.string()), []
     if (

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shelfspace.inputs.columns import as_numbers
 from shelfspace.shop.ids import Ids
 
 MOST_VALUES = 20
@@ -33,6 +34,7 @@ class Profile:
 
 
 def _columns(name: str, column: pa.Array) -> dict[str, npt.NDArray[np.float32]]:
+    column = as_numbers(column)
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
         return {name: pc.fill_null(column.cast(pa.float32()), np.nan).to_numpy(zero_copy_only=False)}

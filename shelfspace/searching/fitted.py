@@ -221,4 +221,5 @@ def fitted(
         )
         measured = {"queries": len(material.sizes), "learnt from": judged.source, **figures}
         notes = (*notes, *more)
+    measured |= {"notes": list(notes)} if notes else {}
     return FittedSearch(settings, searcher, suggestions, measured, notes)

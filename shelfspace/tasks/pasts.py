@@ -42,10 +42,17 @@ def queries_of(
     """
     known = space.history
     rows = space.users.rows(users) if users else np.zeros(0, np.int32)
-    for text in (u for u, row, known in zip(users, rows, sources, strict=False) if row < 0 and not known):
-        near = did_you_mean(text, space.users.array.to_pylist()) if len(space.users) <= 50_000 else ""
-        if not history:
-            notes.append(f"user {text!r} is not known{near}; the shop's popular items answer")
+    has = known.lengths()
+    for text, row, source in zip(users, rows.tolist(), sources, strict=False):
+        if history or source or (row >= 0 and has[row]):
+            continue
+        near = (
+            did_you_mean(text, space.users.array.to_pylist())
+            if row < 0 and len(space.users) <= 50_000
+            else ""
+        )
+        what = f"is not known{near}" if row < 0 else "has no history yet"
+        notes.append(f"user {text!r} {what}; the shop's popular items answer")
     if not users and not history and not sources[0]:
         notes.append("no user and no history; the shop's popular items answer")
     # an unknown user asks with an empty row: `of_users` needs one, and only known rows are filled from it

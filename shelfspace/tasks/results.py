@@ -133,14 +133,27 @@ class Hits:
         said = {"hits": self.table.to_pylist(), "notes": list(self.notes), **self.beside}
         return json.dumps(said, ensure_ascii=False)
 
+    def _told(self) -> list[str]:
+        """Return the columns that say something: not one subject of all, titles that are the ids, or nothing at all."""
+        told = []
+        for name in (n for n in self.table.column_names if n != "why"):
+            values = self.table[name].to_pylist()
+            empty = not any(value not in (None, []) for value in values)
+            same = name == "title" and values == self.table[self.named].to_pylist()
+            if name in ("rank", self.named) or not (
+                empty or same or (name == "subject" and len(set(values)) == 1)
+            ):
+                told.append(name)
+        return told
+
     def to_table(self, title: str | None = None) -> Table:
         """Return a table for the terminal."""
-        several = len(set(self.table["subject"].to_pylist())) > 1
+        names = self._told()
         table = Table(title=title, title_justify="left", header_style="bold")
-        names = [n for n in self.table.column_names if n != "why" and (several or n != "subject")]
         for name in names:
             numeric = self.table.schema.field(name).type not in (pa.string(), TEXTS)
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+            width = {"title": 12, self.named: 6}.get(name)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", min_width=width)
         if "why" in self.table.column_names:
             table.add_column("why", overflow="fold")
         for row in self.table.to_pylist():
@@ -168,7 +181,7 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return "\n".join(map(str, value))
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _said(part: Why) -> str:

@@ -89,7 +89,7 @@ def search(
     names = columns_of(facets, space.catalogue)
     allowed = allowed_items(space, where)
     asking = _Asking(space, fitted, allowed, k, expand, why)
-    notes = [*fitted.notes, *([] if allowed.any() else ["no product satisfies the filter"])]
+    notes = [] if allowed.any() else ["no product satisfies the filter"]
     more = {**asking.photo(photo), **asking.shopper(user, notes), **asking.past(queries)}
     said = [fitted.searcher.read(text) for text in phrases]
     meant, lying = asking.meant([one.text for one in said])
