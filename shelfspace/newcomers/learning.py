@@ -42,7 +42,7 @@ USUAL = {
     "transfer": Strength(1.0, 0.25),
     "shoppers": Strength(1.0, 0.5),
 }
-POPULAR_HALF_LIVES = (np.inf, 90.0, 30.0, 7.0)
+POPULAR_HALF_LIVES = (np.inf, 90.0, 30.0)
 
 
 @dataclass(frozen=True)

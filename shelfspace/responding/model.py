@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -69,7 +70,7 @@ class Model:
         scale = np.sqrt((np.where(there, table - mean, 0.0) ** 2).sum(axis=0) / size)
         scale = np.where(scale > 1e-9, scale, 1.0)
         standard = _standardised(table, mean, scale)
-        found = _regression(strength).fit(standard, taken[rows])
+        found = LogisticRegression(C=strength, max_iter=1000).fit(standard, taken[rows])
         return cls(
             list(features),
             mean.tolist(),
@@ -85,7 +86,9 @@ class Model:
             slope, shift = 0.0, float(logit(np.average(taken, weights=weight)))
         else:
             middle = float(odds.mean())
-            found = _regression(1e6).fit((odds - middle)[:, None], taken, sample_weight=weight)
+            found = LogisticRegression(C=1e6, max_iter=1000).fit(
+                (odds - middle)[:, None], taken, sample_weight=weight
+            )
             slope = float(found.coef_[0, 0])
             shift = float(found.intercept_[0]) - slope * middle
         if slope <= 0.0:  # it says nothing of what came later
@@ -136,9 +139,3 @@ def of_names(features: Features, starts: Sequence[str]) -> dict[str, Floats]:
 
 def _standardised(table: Floats, mean: Floats, scale: Floats) -> Floats:
     return np.clip(np.nan_to_num((table - mean) / scale, nan=0.0), -CLIP, CLIP)
-
-
-def _regression(strength: float) -> Any:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (answering loads no Matplotlib, which it does)
-
-    return LogisticRegression(C=strength, max_iter=1000)

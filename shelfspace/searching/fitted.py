@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -20,7 +20,9 @@ from shelfspace.searching.lexical import Lexical
 from shelfspace.searching.logged import Judged, Suggestions
 from shelfspace.searching.meaning import Meaning
 from shelfspace.searching.searcher import FEEDBACK, MEANING, POPULARITY, WORDS, Ranking, Searcher
-from shelfspace.shop.shop import Shop
+
+if TYPE_CHECKING:  # answering loads no Matplotlib, which reading a shop does
+    from shelfspace.shop.shop import Shop
 
 MAX_FIELDS = 8
 
@@ -173,7 +175,12 @@ class FittedSearch:
 
 
 def fitted(
-    settings: Search, shop: Shop, reader: TextVectors | None = None, *, notes: tuple[str, ...] = (), seed: int
+    settings: Search,
+    shop: "Shop",
+    reader: TextVectors | None = None,
+    *,
+    notes: tuple[str, ...] = (),
+    seed: int,
 ) -> FittedSearch:
     """Index a catalogue, and learn what the parts count for where the shop has judgments, or a log with queries.
 

@@ -8,7 +8,7 @@ from shelfspace.shop.sections import folder_config, section
 def test_every_table_of_the_contract_is_there():
     assert set(TABLES) == {
         *("events", "items", "users", "reviews", "photos"),
-        *("relations", "impressions", "matches", "judgments"),
+        *("relations", "impressions", "offers", "responses", "matches", "judgments"),
     }
 
 
