@@ -28,6 +28,8 @@ def metrics(found: Mapping[str, Any]) -> RenderableType:
             table.add_row(model, *(_cell(values[name], wide=name == headline) for name in names), style=style)
         parts.append(table)
     parts += _matched(found.get("match")) + _classified(found.get("classify")) + _responded(found.get("ads"))
+    parts += _bundled(found.get("bundle")) + _befriended(found.get("people"))
+    parts += _welcomed(found.get("newcomers")) + _searched(found.get("search"))
     if verdict := found.get("verdict"):
         parts.append(Text(f"{verdict['outcome']}: {verdict['text']}", style=COLOURS[verdict["outcome"]]))
     return Group(*parts)
@@ -84,6 +86,52 @@ def _responded(found: Mapping[str, Any] | None) -> list[RenderableType]:
         cells = (f"{values[name]['value']:.4g}" for name in names)
         table.add_row(model, *cells, style="bold" if model == "default" else "")
     return [table]
+
+
+def _bundled(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """What goes with what: hidden items of baskets, and next baskets."""
+    asked = {"rest": "a hidden item by the others", "one": "the rest by one item", "next_basket": "next baskets"}
+    return [
+        _beside(
+            f"bundle, {said}: {found[name]['cases']:,} cases", found[name]["models"], ("hr@10", "recall@10")
+        )
+        for name, said in asked.items()
+        if found and found.get(name, {}).get("models")
+    ]
+
+
+def _befriended(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Friends to suggest: how many of the hidden ones are found."""
+    if not found or not found.get("recall@10"):
+        return []
+    models = {name: {"recall@10": value} for name, value in found["recall@10"].items()}
+    return [_beside(f"people: hidden friends of {found['cases']:,}", models, ("recall@10",))]
+
+
+def _welcomed(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Shoppers without history: each source beside what is popular, where it is known."""
+    rows = {
+        f"{source}, {about['cases']:,} cases": {"ndcg@10": about["ndcg@10"], "popular": about["popular"]}
+        for source, about in (found or {}).get("models", {}).items()
+    }
+    return [_beside("newcomers: hidden shoppers", rows, ("ndcg@10", "popular"))] if rows else []
+
+
+def _searched(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Search: each way over folds of the judged or clicked queries."""
+    ways = [f"{name} {value:.4f}" for name, value in (found or {}).items() if name.startswith("ndcg@10")]
+    return [Text(f"search, {found['queries']:,} queries: " + ", ".join(ways))] if found and ways else []
+
+
+def _beside(title: str, models: Mapping[str, Any], names: tuple[str, ...]) -> Table:
+    """Return models beside each other; the first of the names with intervals."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("model")
+    for name in names:
+        table.add_column(name, justify="right")
+    for model, values in models.items():
+        table.add_row(model, *(_cell(values[name], wide=name == names[0]) for name in names))
+    return table
 
 
 def _shown(headline: str) -> list[str]:
