@@ -77,7 +77,7 @@ def search(
         FilterError: `where` cannot be read.
         MissingExtraError: an encoder or trees were learnt with, and tokenizers or LightGBM is not installed.
 
-    Cost: for 20,000 products some 5 to 10 ms a phrase, the reading of its meaning included; 4 N K bytes of memory.
+    Cost: for 20,000 products some 10 to 25 ms a phrase, the reading of its meaning included; 4 N K bytes of memory.
 
     Example:
         >>> space.search("red wool scarf", k=5, where="price<20")  # doctest: +SKIP
