@@ -90,7 +90,11 @@ def _responded(found: Mapping[str, Any] | None) -> list[RenderableType]:
 
 def _bundled(found: Mapping[str, Any] | None) -> list[RenderableType]:
     """What goes with what: hidden items of baskets, and next baskets."""
-    asked = {"rest": "a hidden item by the others", "one": "the rest by one item", "next_basket": "next baskets"}
+    asked = {
+        "rest": "a hidden item by the others",
+        "one": "the rest by one item",
+        "next_basket": "next baskets",
+    }
     return [
         _beside(
             f"bundle, {said}: {found[name]['cases']:,} cases", found[name]["models"], ("hr@10", "recall@10")

@@ -12,7 +12,9 @@ from shelfspace.holding import Holding
 from shelfspace.responding.caps import Caps
 from shelfspace.responding.fitted import FittedAds
 from shelfspace.responding.model import Features
+from shelfspace.shop.history import Clock
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.learnt import learnt_by
 from shelfspace.tasks.moments import moment_of
 from shelfspace.tasks.results import Hit, Hits, Why
 from shelfspace.tasks.similar import checked_k
@@ -65,9 +67,12 @@ def ads(
         >>> space.ads("user-7", k=3, at="2024-12-24T08:00").to_frame()  # doctest: +SKIP
     """
     checked_k(k)
-    fitted = _fitted(space)
+    fitted = learnt_by(space, "ads", FittedAds)
     users = [user] if isinstance(user, str) else list(user or [])
-    time = fitted.now if at is None else moment_of(at, space.history.clock)
+    clock: Clock = (
+        "steps" if space.history.clock == "steps" else "calendar"
+    )  # offers have days without any event
+    time = fitted.now if at is None else moment_of(at, clock)
     notes = list(fitted.notes)
     offers = _answerable(fitted, allowed_items(space, where), campaign, time, notes)
     rows = space.users.rows(users) if users else np.full(1, -1, np.int32)
@@ -166,13 +171,3 @@ def _unknown(space: Holding, users: list[str], rows: Rows, time: float) -> Itera
             start, end = space.history.indptr[row : row + 2]
             if not (space.history.time[start:end] < time).any():
                 yield f"user {text!r} has no history; their profile and what is known of offers answer"
-
-
-def _fitted(space: Holding) -> FittedAds:
-    fitted = space.tasks.get("ads")
-    if not isinstance(fitted, FittedAds):
-        raise InputError(
-            f"`ads` was not fitted in this space: run `shelfspace fit {space.folder or 'RUN'} ads`, "
-            "or train with a section [ads]"
-        )
-    return fitted

@@ -14,6 +14,7 @@ from shelfspace.bundling.rules import Rules
 from shelfspace.errors import InputError, UnknownIdError
 from shelfspace.holding import Holding
 from shelfspace.tasks.allowed import allowed_items
+from shelfspace.tasks.learnt import learnt_by
 from shelfspace.tasks.results import Hit, Hits, Why
 from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.similar import checked_k
@@ -77,7 +78,7 @@ def bundle(
         >>> space.bundle(user="user-7", why=True)  # doctest: +SKIP
     """
     checked_k(k)
-    fitted = _fitted(space)
+    fitted = learnt_by(space, "bundle", FittedBundle)
     items = [item] if isinstance(item, str) else list(item or [])
     if sum(map(bool, (items, basket, user))) != 1:
         raise InputError("give one of these: items, a basket, or a user")
@@ -241,13 +242,3 @@ def _known(space: Holding, basket: Sequence[str], notes: list[str]) -> Rows:
         raise UnknownIdError(f"in the basket: {unknown[0]}")
     notes += [f"left out: {problem}" for problem in unknown]
     return np.array(found, np.int64)
-
-
-def _fitted(space: Holding) -> FittedBundle:
-    fitted = space.tasks.get("bundle")
-    if not isinstance(fitted, FittedBundle):
-        raise InputError(
-            f"`bundle` was not fitted in this space: run `shelfspace fit {space.folder or 'RUN'} bundle`, "
-            "or train with a section [bundle]"
-        )
-    return fitted

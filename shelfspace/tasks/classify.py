@@ -18,6 +18,7 @@ from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.ids import Ids
 from shelfspace.tasks.against import catalogue_at
 from shelfspace.tasks.labels import Label, Labels
+from shelfspace.tasks.learnt import learnt_by
 from shelfspace.tasks.ruled import blocked_items
 from shelfspace.tasks.said import MAX_PHRASE
 
@@ -66,7 +67,7 @@ def classify(
     Example:
         >>> space.classify(phrase="red wool scarf", k=3).to_frame()  # doctest: +SKIP
     """
-    fitted = _fitted(space)
+    fitted = learnt_by(space, "classify", FittedClassify)
     columns = _columns(fitted, column)
     if not 1 <= k <= KEPT:
         raise InputError(f"k = {k} is out of range; give 1 to {KEPT}")
@@ -226,13 +227,3 @@ def _failed(fitted: FittedClassify) -> Iterator[str]:
     for reader in fitted.classifier.eyes.frozen.values():
         for path, problem in list(reader.failed.items())[:10] if isinstance(reader, PhotoVectors) else ():
             yield f"the photo {path} cannot be used: {problem}"
-
-
-def _fitted(space: Holding) -> FittedClassify:
-    fitted = space.tasks.get("classify")
-    if not isinstance(fitted, FittedClassify):
-        raise InputError(
-            f"`classify` was not fitted in this space: run `shelfspace fit {space.folder or 'RUN'} classify`, "
-            "or train with a section [classify]"
-        )
-    return fitted

@@ -16,6 +16,7 @@ from shelfspace.matching.matcher import Compared, Found
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.tasks.against import catalogue_at
 from shelfspace.tasks.groups import Groups, Member, Paired
+from shelfspace.tasks.learnt import learnt_by
 from shelfspace.tasks.ruled import blocked_items, blocked_rows
 
 NEAR = 0.5
@@ -51,7 +52,7 @@ def match(
     Example:
         >>> space.match(against="their_products.csv").to_frame()  # doctest: +SKIP
     """
-    fitted = _fitted(space)
+    fitted = learnt_by(space, "match", FittedMatch)
     if least is not None and not 0.0 < least <= 1.0:
         raise InputError(f"least = {least} is no chance; give more than 0, up to 1")
     items = [item] if isinstance(item, str) else list(item or [])
@@ -166,13 +167,3 @@ def _notes(fitted: FittedMatch, items: Sequence[str], partnered: npt.NDArray[np.
     for text, has_partner in zip(items, partnered.tolist(), strict=True):
         if not has_partner:
             yield f"{text!r}: no listing is likely enough to be the same product"
-
-
-def _fitted(space: Holding) -> FittedMatch:
-    fitted = space.tasks.get("match")
-    if not isinstance(fitted, FittedMatch):
-        raise InputError(
-            f"`match` was not fitted in this space: run `shelfspace fit {space.folder or 'RUN'} match`, "
-            "or train with a section [match]"
-        )
-    return fitted

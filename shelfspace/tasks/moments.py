@@ -6,8 +6,13 @@ from shelfspace.errors import InputError
 from shelfspace.shop.history import Clock
 
 
-def moment_of(text: str, clock: Clock) -> float:
-    """Return a time written as ISO text in days since 1970 (UTC), or a number where the shop counts steps.
+def moment_of(value: str | datetime | float, clock: Clock, *, named: str = "at") -> float:
+    """Return a time in days since 1970 (UTC), or a number where the shop counts steps.
+
+    Args:
+        value: ISO text, a moment, or seconds since 1970; a step where times are an order.
+        clock: of the shop.
+        named: what messages call it.
 
     Raises:
         InputError: it cannot be read.
@@ -16,13 +21,15 @@ def moment_of(text: str, clock: Clock) -> float:
         >>> moment_of("1970-01-02T12:00", "calendar")
         1.5
     """
-    if clock == "steps":
+    if clock != "calendar":
         try:
-            return float(text)
-        except ValueError:
-            raise InputError(f"at = {text!r}: this shop's times are steps; give a number") from None
+            return float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise InputError(f"{named} {value!r}: this shop's times are steps; give a number") from None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"at = {text!r} is not a time; write it as 2011-12-09T12:50") from None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(moment, datetime):
+            moment = datetime.fromtimestamp(moment, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InputError(f"{named} {value!r} is not a time; write it as 2011-12-09T12:50") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 86_400.0

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
 from shelfspace.errors import InputError, UnknownIdError, did_you_mean
 from shelfspace.holding import Holding
 from shelfspace.shop.history import History
+from shelfspace.tasks.moments import moment_of
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,11 @@ def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) 
     latest = asked.now if asked.now is not None else (asked.time[-1] if asked.num_events else 0.0)
     times, kind_rows = [], []
     for event in given:
-        latest = _time(event.timestamp, asked) if event.timestamp is not None else _next(latest, asked)
+        latest = (
+            moment_of(event.timestamp, asked.clock, named="timestamp")
+            if event.timestamp is not None
+            else _next(latest, asked)
+        )
         times.append(latest)
         if event.event is not None and event.event not in kinds:
             raise InputError(
@@ -108,18 +113,3 @@ def _item_row(space: Holding, text: str) -> int:
 
 def _next(latest: float, asked: History) -> float:
     return latest + 1.0 if asked.clock == "steps" else latest
-
-
-def _time(value: str | datetime | float, asked: History) -> float:
-    if asked.clock != "calendar":
-        try:
-            return float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise InputError(f"timestamp {value!r}: this shop's times are steps; give a number") from None
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if not isinstance(moment, datetime):
-            moment = datetime.fromtimestamp(moment, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise InputError(f"timestamp {value!r} is not a time; write it as 2011-12-09T12:50") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 86_400.0

@@ -18,6 +18,7 @@ from shelfspace.searching.searcher import CANDIDATES, FEATURES, WORDS, Found, be
 from shelfspace.searching.spelling import MAX_TERMS
 from shelfspace.tasks.allowed import allowed_items
 from shelfspace.tasks.facets import columns_of, counted
+from shelfspace.tasks.learnt import learnt_by
 from shelfspace.tasks.results import Hit, Hits, Why
 from shelfspace.tasks.said import MAX_PHRASE, Said, listed
 from shelfspace.tasks.similar import checked_k
@@ -83,7 +84,7 @@ def search(
         >>> space.search("red wool scarf", k=5, where="price<20")  # doctest: +SKIP
         >>> space.search("in blue", photo="scarf.jpg", facets="brand").beside["facets"]  # doctest: +SKIP
     """
-    fitted = _fitted(space)
+    fitted = learnt_by(space, "search", FittedSearch)
     checked_k(k)
     phrases = _checked(phrase, photo, expand)
     names = columns_of(facets, space.catalogue)
@@ -292,13 +293,3 @@ def _by_name(beside: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
     """Return what is said of each phrase, by what is said and then by phrase."""
     names = {name for said in beside.values() for name in said}
     return {name: {text: said[name] for text, said in beside.items()} for name in sorted(names)}
-
-
-def _fitted(space: Holding) -> FittedSearch:
-    fitted = space.tasks.get("search")
-    if not isinstance(fitted, FittedSearch):
-        raise InputError(
-            f"`search` was not fitted in this space: run `shelfspace fit {space.folder or 'RUN'} search`, "
-            "or train with a section [search]"
-        )
-    return fitted

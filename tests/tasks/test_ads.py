@@ -111,7 +111,7 @@ def test_only_offers_that_run_answer(coupon_space: ss.Space):
     assert "no offer of the campaign 'c2' runs at that moment" in other.notes
     with pytest.raises(InputError, match=r"campaign 'c99'; did you mean 'c9'"):
         coupon_space.ads("u7", campaign="c99")
-    with pytest.raises(InputError, match="at = 'soon' is not a time"):
+    with pytest.raises(InputError, match="at 'soon' is not a time"):
         coupon_space.ads("u7", at="soon")
 
 
