@@ -72,8 +72,9 @@ def recommend(
         seed: of what is left to chance; a shopper's draws do not depend on who else is asked for.
         why: add what each score is made of: the model and the past item of each part; the parts sum to the score.
             Beside it `unless`: the fewest past items, up to three, without which the answer would not be among the k
-            best (empty where none are found, null beyond the first 20 answers), and `paths`: how the past items that
-            count most and the answer are joined. It asks some 50 times again for each shopper.
+            best (empty where none are found, null beyond the first 20 answers and in lists that rules, diversity or
+            chance arranged), and `paths`: how the past items that count most and the answer are joined. It asks some
+            50 times again for each shopper.
 
     Pins, boosts and shares of the shop's rules, diversity and chance change the order, not the scores.
 
@@ -164,7 +165,9 @@ class _Asked:
             if self.why:
                 ask = partial(self._again, allowed[n])
                 told = beside(self.joins, block.of_users([n]), listed.rows, reasons, self.lists.k, ask)
-                more = [{**one, **other} for one, other in zip(more, told, strict=True)]
+                # what is told of the best by score is not so of a list that rules, diversity or chance arranged
+                untold: dict[str, Value] = {"unless": None} if self.lists.arranges else {}
+                more = [{**one, **other, **untold} for one, other in zip(more, told, strict=True)]
             yield from self._of_one(named[n], listed, reasons, more)
 
     def _of_one(

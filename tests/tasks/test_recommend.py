@@ -131,3 +131,10 @@ def test_somebody_unknown_is_answered_though_no_model_of_the_blend_knows_them(sp
     for hit in hits:
         assert [part.part for part in hit.why] == ["popularity"]
         assert sum(part.amount for part in hit.why) == pytest.approx(hit.score)
+
+
+def test_of_an_arranged_list_it_is_not_told_what_would_take_an_answer_off(space):
+    plain = space.recommend("user-7", k=5, why=True)
+    assert any(hit.more["unless"] is not None for hit in plain)
+    for settings in ({"diversity": 0.5}, {"explore": 0.5, "seed": 1}):
+        assert all(hit.more["unless"] is None for hit in space.recommend("user-7", k=5, why=True, **settings))
