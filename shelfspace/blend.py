@@ -93,8 +93,8 @@ class Blend:
     def used(self) -> set[str]:
         """The retrievers that answer: those with a weight somewhere, and all that a ranker sees."""
         every = [*self.weights.values(), *(own.weights for owns in self.slices.values() for own in owns)]
-        weighed = {name for weights in every for name in _used(weights)}
-        return weighed | {name for ranker in self.rankers.values() for name in ranker.names}
+        some = {name for weights in every for name in weighed(weights)}
+        return some | {name for ranker in self.rankers.values() for name in ranker.names}
 
     def scores(self, queries: History, allowed: Allowed, mode: Mode, *, at_least: int = 0) -> Scores:
         """Return float32 [B, N]; -inf where an item is not allowed or no retriever brought it.
@@ -131,7 +131,7 @@ class Blend:
             at = np.searchsorted(places.item, items)
             found_by = ranker.contributions(places, self._unfiltered(own, query, mode), query)
             added, beside = ({name: values[at] for name, values in by.items()} for by in found_by)
-        for name in dict.fromkeys([*_used(weights), *added]):
+        for name in dict.fromkeys([*weighed(weights), *added]):
             factor = weights[name] * self.scales[name]
             more = added.get(name, np.zeros(len(items)))
             reasons = self.retrievers[name].reasons(query, items)
@@ -156,7 +156,7 @@ class Blend:
         return [group for group in groups if len(group[0])]
 
     def _sum(self, queries: History, allowed: Allowed, weights: Mapping[str, float], most: int) -> Scores:
-        parts = {name: self.retrievers[name].score(queries) for name in _used(weights)}
+        parts = {name: self.retrievers[name].score(queries) for name in weighed(weights)}
         union = candidates(parts, allowed, most)
         total = np.zeros(allowed.shape, np.float32)
         for name, part in parts.items():
@@ -184,7 +184,8 @@ class Blend:
         return _places(parts, candidates(parts, allowed, self.num_candidates))
 
 
-def _used(weights: Mapping[str, float]) -> list[str]:
+def weighed(weights: Mapping[str, float]) -> list[str]:
+    """Return the names that have a weight."""
     return [name for name, weight in weights.items() if weight > 0]
 
 
@@ -216,12 +217,12 @@ def candidates(parts: Mapping[str, Scores], allowed: Allowed, num_candidates: in
     union = np.zeros(allowed.shape, bool)
     for part in parts.values():
         usable = part * allowed
-        least = _kth_largest(usable, num_candidates)
+        least = kth_largest(usable, num_candidates)
         union |= usable >= np.maximum(least, np.finfo(np.float32).tiny)[:, None]
     return union
 
 
-def _kth_largest(values: Scores, k: int) -> Scores:
+def kth_largest(values: Scores, k: int) -> Scores:
     """Return the k-th largest of each row, float32 [B]; 0 where a row is shorter.
 
     The k-th largest of the maxima of groups is a lower bound, and few values reach it: a pass or two over the row

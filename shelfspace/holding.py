@@ -18,14 +18,19 @@ from shelfspace.disk import reading
 from shelfspace.errors import SpaceError
 from shelfspace.people.tastes import Tastes
 from shelfspace.ruling.rules import FILE, Rules
+from shelfspace.shop.past import Kept, Past
 from shelfspace.stored import Contents, read, write
 
 
 @dataclass(frozen=True)
 class Holding(Contents):
-    """A trained space; its fields are those of `Contents`, and the rules of the shop."""
+    """A trained space; its fields are those of `Contents`, the rules of the shop, and what is known of shoppers since.
+
+    followed: the past as it is followed while it happens; None: the one in the space's own file.
+    """
 
     rules: Rules = field(default_factory=Rules)
+    followed: Past | None = None
 
     def __post_init__(self) -> None:
         """Nothing here: what can read filters (`Space`) checks the rules against the catalogue."""
@@ -34,6 +39,11 @@ class Holding(Contents):
     def titles(self) -> list[str]:
         """What to show for each item: its title, or its id where it has none."""
         return self.catalogue.titles()
+
+    @cached_property
+    def past(self) -> Past:
+        """What shoppers did, as far as is known now."""
+        return self.followed or Kept(self.history, self.users)
 
     @cached_property
     def tastes(self) -> Tastes:

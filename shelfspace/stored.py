@@ -42,10 +42,10 @@ from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
 from shelfspace.slicing import Slice
 
-FORMAT_VERSION = 2
-"""2: a blend may have weights of slices, and rankers."""
+FORMAT_VERSION = 3
+"""2: a blend may have weights of slices, and rankers. 3: items may be gone; up to which write events are folded in."""
 
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 
 KEPT = (Learnt, Autoencoded)
 """Models that are written though they do not answer: they encode what is new and foretell what else is asked."""
@@ -88,7 +88,9 @@ class Contents:
     index: the vectors, ready to be searched;  blend: the models that recommend;
     listed: where listings that come later lie, where no tower says it;
     address: which index, as in `[index] use`;  folder: the run it was read from;
-    tasks: what tasks learnt of their own, by name.
+    tasks: what tasks learnt of their own, by name;
+    gone: bool [N], the items that no task may name any more; None: there are none;
+    seq: up to which write of the run's store events and changes are in it; 0: none of them.
     """
 
     catalogue: Catalogue
@@ -103,6 +105,8 @@ class Contents:
     address: str = "exact"
     folder: Path | None = None
     tasks: Mapping[str, Fitted] = field(default_factory=dict)
+    gone: npt.NDArray[np.bool_] | None = None
+    seq: int = 0
 
 
 def write(space: Contents, folder: Path) -> None:
@@ -117,6 +121,7 @@ def write(space: Contents, folder: Path) -> None:
         "num_items": len(catalogue),
         "blocks": dict(space.blocks),
         "index": space.address,
+        "seq": space.seq,
     }
     replace(folder / "space.json", json.dumps(about, indent=1))
     items = pa.table(
@@ -126,6 +131,7 @@ def write(space: Contents, folder: Path) -> None:
             "first_seen": catalogue.first_seen,
             "duplicates": catalogue.duplicates,
         }
+        | ({GONE: space.gone} if space.gone is not None else {})
     )
     pq.write_table(items, folder / "items.parquet", compression="zstd")
     pq.write_table(pa.table({"user_id": space.users.array}), folder / "ids.parquet", compression="zstd")
@@ -167,6 +173,9 @@ def write(space: Contents, folder: Path) -> None:
             (folder / "tasks" / name / file).write_bytes(data)
 
 
+GONE = "__gone"
+"""The column of `items.parquet` that says which are gone; no shop's own column is called so."""
+
 _HISTORY = ("indptr", "item", "time", "weight", "kind", "basket")
 
 
@@ -193,6 +202,8 @@ def read(folder: Path) -> dict[str, Any]:
         index = open_index(about["index"], vectors.shape[1])
         index.load(folder / "index")
     with reading(folder / "items.parquet"):
+        gone = items[GONE].to_numpy() if GONE in items.column_names else None
+        items = items.drop_columns([GONE]) if gone is not None else items
         catalogue = Catalogue(
             ids=Ids(items["item_id"].combine_chunks(), "item"),
             table=items.drop_columns(["item_id", "first_seen", "duplicates"]),
@@ -234,6 +245,8 @@ def read(folder: Path) -> dict[str, Any]:
         "blend": blend,
         "listed": load(folder / "listed.npz", _listed) if (folder / "listed.npz").is_file() else None,
         "address": about["index"],
+        "gone": gone,
+        "seq": about.get("seq", 0),
         "tasks": {
             name: _fitted(folder / "tasks" / name) for name in FITTED if (folder / "tasks" / name).is_dir()
         },

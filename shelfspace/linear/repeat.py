@@ -58,12 +58,12 @@ class Repeat:
 
     def score(self, queries: History) -> Scores:
         """Return float32 [B, N], 0 where the user never took the item."""
-        scores: Scores = self._parts(queries).toarray()
+        scores: Scores = self.parts(queries).toarray()
         return scores
 
     def reasons(self, query: History, items: npt.NDArray[np.int32]) -> list[list[Reason]]:
         """Return the user's own earlier purchases as the one reason."""
-        amounts = self._parts(query).toarray()[0, items]
+        amounts = self.parts(query).toarray()[0, items]
         return [[Reason(int(i), float(a))] if a else [] for i, a in zip(items, amounts, strict=True)]
 
     def arrays(self) -> Arrays:
@@ -75,7 +75,8 @@ class Repeat:
         self.rate, self.interval = arrays["rate"].astype(np.float32), arrays["interval"].astype(np.float32)
         return self
 
-    def _parts(self, queries: History) -> sparse.csr_array:
+    def parts(self, queries: History) -> sparse.csr_array:
+        """Return the scores of what each took, float32 [B, N]."""
         taken = _Taken.of(queries, queries.weight * decay(queries.age(), self.half_life))
         usual = (taken.last - taken.first + 2.0 * self.interval[taken.item]) / (taken.visits + 1)
         since = np.maximum(taken.since, 0.0) / np.maximum(usual, 1e-9)

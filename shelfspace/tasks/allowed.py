@@ -15,4 +15,4 @@ def allowed_items(space: Holding, where: str | None) -> Mask:
         FilterError: `where` cannot be read.
     """
     allowed = where_mask(where, space.catalogue)
-    return allowed & ~refused_items(space) if space.rules else allowed
+    return allowed & ~refused_items(space) if space.rules or space.gone is not None else allowed

@@ -152,8 +152,9 @@ class _Asked:
         model = self.fitted.next_basket
         if model is None:
             raise InputError("no shopper is named in this shop's events: ask with a basket instead")
-        row = self.space.users.row(user)
-        query = self.space.history.of_users([row])
+        query = self.space.past.of([user])
+        if not query.num_events:
+            self.space.users.row(user)  # somebody whom nobody knows is refused
         visit = model.visit(query)
         if not visit.again.any():
             notes.append(f"{user!r} has no purchases: what everybody takes answers")

@@ -215,9 +215,11 @@ class Lists:
 
 def best(scores: Scores, k: int) -> Iterator[tuple[npt.NDArray[np.int32], Scores]]:
     """Yield for each user the rows and scores of the k best, the best first, equal scores in the catalogue's order."""
-    size = min(k, scores.shape[1])
-    top = np.sort(np.argpartition(scores, -size, axis=1)[:, -size:], axis=1)
-    for row_scores, row_top in zip(scores, top, strict=True):
-        order = row_top[np.argsort(-row_scores[row_top], kind="stable")]
-        order = order[np.isfinite(row_scores[order])]
-        yield order.astype(np.int32), row_scores[order]
+    for row_scores in scores:
+        rows = np.flatnonzero(row_scores > -np.inf)  # most items are no candidates
+        values = row_scores[rows]
+        if len(rows) > k:
+            top = np.sort(np.argpartition(values, -k)[-k:])
+            rows, values = rows[top], values[top]
+        order = np.argsort(-values, kind="stable")
+        yield rows[order].astype(np.int32), values[order]

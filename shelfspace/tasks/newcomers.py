@@ -16,6 +16,7 @@ from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.newcomers.evidence import Asked, Evidence, add
 from shelfspace.newcomers.fitted import FittedNewcomers
+from shelfspace.shop.history import History
 from shelfspace.tasks.results import Value, Why
 from shelfspace.tasks.said import Said, listed
 
@@ -48,12 +49,13 @@ class Newcomers:
         cls,
         space: Holding,
         users: Sequence[str],
+        known: History,
         *,
         is_session: bool,
         phrase: str | None,
         profile: str | None,
     ) -> Self:
-        """Look up what is known of each shopper; none stands for one of whom nobody said who it is.
+        """Look up what is known of each shopper beside their past; none stands for one of whom nobody said who it is.
 
         Raises:
             InputError: a profile is given and `newcomers` was not fitted, or has no such column; a phrase cannot be
@@ -65,13 +67,9 @@ class Newcomers:
                 f"profiles were not learnt from in this space: run `shelfspace fit {space.folder or 'RUN'} newcomers`, "
                 "or train with a section [newcomers]"
             )
-        rows = space.users.rows(users) if users else np.full(1, -1, np.int32)
-        cold = (rows < 0) | (
-            space.history.lengths()[np.maximum(rows, 0)] == 0 if len(space.history) else True
-        )
-        cold &= not is_session
+        cold = (known.lengths() == 0) & (not is_session)
         notes: list[str] = []
-        sources: list[list[str]] = [[] for _ in rows]
+        sources: list[list[str]] = [[] for _ in cold]
         shown = fitted is not None or phrase is not None
         looked_for = _looked_for(space, phrase, notes)
         asked = None

@@ -24,6 +24,7 @@ class Event:
 def queries_of(
     space: Holding,
     users: list[str],
+    known: History,
     history: Sequence[str | Event] | None,
     notes: list[str],
     sources: Sequence[tuple[str, ...]],
@@ -33,6 +34,7 @@ def queries_of(
     Args:
         space: an open space.
         users: their ids; none: a shopper who is only the history.
+        known: what is known of each, as `space.past` has it.
         history: what one of them did since, in order.
         notes: where it is told who is not known.
         sources: by what each who has no history is answered; empty: by what is popular.
@@ -41,31 +43,15 @@ def queries_of(
         UnknownIdError: an item of the history is not in the catalogue.
         InputError: a time or a kind of event cannot be read.
     """
-    known = space.history
-    rows = space.users.rows(users) if users else np.zeros(0, np.int32)
-    has = known.lengths()
-    for text, row, source in zip(users, rows.tolist(), sources, strict=False):
-        if history or source or (row >= 0 and has[row]):
+    lengths, rows = known.lengths(), known.who if known.who is not None else np.zeros(0, np.int32)
+    for text, row, length, source in zip(users, rows.tolist(), lengths.tolist(), sources, strict=False):
+        if history or source or length:
             continue
-        near = (
-            did_you_mean(text, space.users.array.to_pylist())
-            if row < 0 and len(space.users) <= 50_000
-            else ""
-        )
-        what = f"is not known{near}" if row < 0 else "has no history yet"
+        what = f"is not known{space.users.near(text)}" if row < 0 else "has no history yet"
         notes.append(f"user {text!r} {what}; the shop's popular items answer")
     if not users and not history and not sources[0]:
         notes.append("no user and no history; the shop's popular items answer")
-    # an unknown user asks with an empty row: `of_users` needs one, and only known rows are filled from it
-    asked = known.of_users(np.maximum(rows, 0)) if users else _empty(known)
-    if users and (rows < 0).any():
-        asked = replace(asked.keep(np.repeat(rows >= 0, asked.lengths())), who=rows)
-    return _with_events(space, asked, history) if history else asked
-
-
-def _empty(like: History) -> History:
-    nobody = like.of_users(np.zeros(0, np.int64))
-    return replace(nobody, indptr=np.zeros(2, np.int64), who=np.full(1, -1, np.int32))
+    return _with_events(space, known, history) if history else known
 
 
 def _with_events(space: Holding, asked: History, events: Sequence[str | Event]) -> History:

@@ -95,8 +95,9 @@ def recommend(
     users = [user] if isinstance(user, str) else list(user or [])
     if history is not None and len(users) > 1:
         raise InputError("a history belongs to one shopper; give one user with it, or none")
-    newcomers = Newcomers.of(space, users, is_session=bool(history), phrase=phrase, profile=profile)
-    queries = queries_of(space, users, history, newcomers.notes, newcomers.sources)
+    known = space.past.of(users)
+    newcomers = Newcomers.of(space, users, known, is_session=bool(history), phrase=phrase, profile=profile)
+    queries = queries_of(space, users, known, history, newcomers.notes, newcomers.sources)
     subjects = users or ["this shopper" if history else "anyone"]
     lists = Lists(space, "recommend", k, diversity, diversify, explore, seed)
     asked = _Asked(space, newcomers, lists, allowed_items(space, where), seen, why, newcomers.notes)
@@ -106,6 +107,9 @@ def recommend(
 
 def _blocks(queries: History) -> Iterator[tuple[int, History]]:
     size = max(1, min(4096, BLOCK_VALUES // max(1, queries.num_items)))
+    if len(queries) <= size:
+        yield 0, queries
+        return
     for start in range(0, len(queries), size):
         yield start, queries.of_users(np.arange(start, min(start + size, len(queries))))
 
@@ -136,8 +140,7 @@ class _Asked:
     @cached_property
     def popular(self) -> Scores:
         """What answers somebody of whom nothing is known, float32 [N]."""
-        counts = np.bincount(self.space.history.item, minlength=len(self.space.catalogue))
-        return np.log1p(counts).astype(np.float32)
+        return np.log1p(self.space.past.taken())
 
     @cached_property
     def joins(self) -> Joins:
@@ -158,7 +161,7 @@ class _Asked:
                 self.notes.append(
                     _shortfall(named[n], len(listed.rows), self.lists.k, int(allowed[n].sum()), self.seen)
                 )
-            reasons = self._reasons(start + n, block.of_users([n]), listed, popular=bool(unanswered[n]))
+            reasons = self._reasons(start + n, block, n, listed, popular=bool(unanswered[n]))
             more: list[dict[str, Value]] = [
                 {**self.newcomers.more(start + n), **said} for said in listed.more
             ]
@@ -202,16 +205,16 @@ class _Asked:
         return (had if self.seen == "only" else ~had) & self.matches
 
     def _reasons(
-        self, number: int, query: History, listed: Listed, *, popular: bool
+        self, number: int, block: History, n: int, listed: Listed, *, popular: bool
     ) -> Sequence[tuple[Why, ...]]:
-        """Return what the scores of one user's list are made of; nothing where nobody needs it."""
+        """Return what the scores of the n-th user's list are made of; nothing where nobody needs it."""
         if not self.why and np.isfinite(listed.scores).all():
             return ()
         if self.newcomers.sources[number]:
             return self.newcomers.why(number, listed.rows)
         if popular:
             return [(Why("popularity", None, None, float(v)),) for v in self.popular[listed.rows]]
-        return _why(self.space, query, listed.rows, self.mode)
+        return _why(self.space, block.of_users([n]), listed.rows, self.mode)
 
 
 def _shortfall(subject: str, found: int, k: int, allowed: int, seen: Seen) -> str:

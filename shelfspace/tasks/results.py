@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -59,21 +60,23 @@ class Hit:
 class Hits:
     """Answers in order, for one subject or for many.
 
-    table: columns `subject`, `rank` (from 1), `item_id`, `title`, `score` (higher is closer), what else the task says
-        and, where asked for, `why` (list of part, item_id, title, amount; the amounts sum to the score);
+    hits: the answers;
     notes: what the asker should know, such as which fallback answered or why there are fewer than k;
     named: the name of the column of ids: `item_id`, or `user_id` where shoppers are answered;
-    beside: what is said of the answer as a whole, such as `facets`, as plain data.
+    beside: what is said of the answer as a whole, such as `facets`, as plain data;
+    more: the types of what else each says, by name;  why: whether each says what its score is made of.
 
     Example:
         >>> hits = space.similar("sku-42", k=5)  # doctest: +SKIP
         >>> [hit.item_id for hit in hits]  # doctest: +SKIP
     """
 
-    table: pa.Table
+    hits: Sequence[Hit]
     notes: tuple[str, ...] = field(default=())
     named: str = "item_id"
     beside: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, pa.DataType] = field(default_factory=dict)
+    why: bool = False
 
     @classmethod
     def of(
@@ -87,34 +90,40 @@ class Hits:
         beside: Mapping[str, Any] | None = None,
     ) -> "Hits":
         """Collect single answers; `more` are the types of what else each says."""
-        columns: dict[str, pa.Array] = {
-            "subject": pa.array([hit.subject for hit in hits], pa.string()),
-            "rank": pa.array([hit.rank for hit in hits], pa.int32()),
-            named: pa.array([hit.id for hit in hits], pa.string()),
-            "title": pa.array([hit.title for hit in hits], pa.string()),
-            "score": pa.array([hit.score for hit in hits], pa.float32()),
-        }
-        for name, kind in (more or {}).items():
-            columns[name] = pa.array([hit.more[name] for hit in hits], kind)
-        if why:
-            columns["why"] = pa.array([[vars(part) for part in hit.why] for hit in hits], WHY)
-        return cls(pa.table(columns), tuple(dict.fromkeys(notes)), named, beside or {})
+        return cls(hits, tuple(dict.fromkeys(notes)), named, beside or {}, more or {}, why)
 
     @classmethod
     def joined(cls, several: Sequence["Hits"]) -> "Hits":
         """Put answers to several subjects one after the other."""
         notes = dict.fromkeys(note for hits in several for note in hits.notes)
-        table = pa.concat_tables([hits.table for hits in several])
-        return cls(table, tuple(notes), several[0].named, several[0].beside)
+        first, every = several[0], [hit for hits in several for hit in hits]
+        return cls(every, tuple(notes), first.named, first.beside, first.more, first.why)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The answers as a table.
+
+        Columns `subject`, `rank` (from 1), `item_id`, `title`, `score` (higher is closer), what else the task says
+        and, where asked for, `why` (list of part, item_id, title, amount; the amounts sum to the score).
+        """
+        columns: dict[str, pa.Array] = {
+            "subject": pa.array([hit.subject for hit in self.hits], pa.string()),
+            "rank": pa.array([hit.rank for hit in self.hits], pa.int32()),
+            self.named: pa.array([hit.id for hit in self.hits], pa.string()),
+            "title": pa.array([hit.title for hit in self.hits], pa.string()),
+            "score": pa.array([hit.score for hit in self.hits], pa.float32()),
+        }
+        for name, kind in self.more.items():
+            columns[name] = pa.array([hit.more[name] for hit in self.hits], kind)
+        if self.why:
+            columns["why"] = pa.array([[vars(part) for part in hit.why] for hit in self.hits], WHY)
+        return pa.table(columns)
 
     def __len__(self) -> int:
-        return int(self.table.num_rows)
+        return len(self.hits)
 
     def __iter__(self) -> Iterator[Hit]:
-        for row in self.table.to_pylist():
-            parts = tuple(Why(**part) for part in row.pop("why", None) or ())
-            own = {name: row.pop(name) for name in ("subject", "rank", "title", "score")}
-            yield Hit(**own, id=row.pop(self.named), why=parts, more=row)
+        return iter(self.hits)
 
     def __repr__(self) -> str:
         lines = [f"{h.rank:>3}  {h.score:8.4f}  {h.id}  {h.title[:60]}" for h in self]
@@ -130,8 +139,19 @@ class Hits:
 
     def to_json(self) -> str:
         """Return `{"hits": [...], "notes": [...]}` and what is said beside them, snake_case, in the order of rank."""
-        said = {"hits": self.table.to_pylist(), "notes": list(self.notes), **self.beside}
+        said = {"hits": list(map(self._row, self.hits)), "notes": list(self.notes), **self.beside}
         return json.dumps(said, ensure_ascii=False)
+
+    def _row(self, hit: Hit) -> dict[str, Any]:
+        row = {
+            "subject": hit.subject,
+            "rank": hit.rank,
+            self.named: hit.id,
+            "title": hit.title,
+            "score": hit.score,
+            **{name: hit.more[name] for name in self.more},
+        }
+        return row | {"why": [vars(part) for part in hit.why]} if self.why else row
 
     def _told(self) -> list[str]:
         """Return the columns that say something: not one subject of all, titles that are the ids, or nothing at all."""

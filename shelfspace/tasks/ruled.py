@@ -42,13 +42,15 @@ def check_rules(rules: Rules, catalogue: Catalogue, clock: Clock) -> None:
 
 
 def blocked_items(space: Holding) -> Mask:
-    """Return which items no task may return, bool [N]; O(N) for each rule in force."""
-    return _any(space, space.rules.of_kind(Block), selected)
+    """Return which items no task may return, bool [N]: those that are gone, and O(N) for each rule in force."""
+    found = _any(space, space.rules.of_kind(Block), selected) if space.rules else _nothing(space)
+    return found if space.gone is None else found | space.gone
 
 
 def refused_items(space: Holding) -> Mask:
     """Return which items are blocked, or are not what is required of an item that is answered, bool [N]."""
-    return blocked_items(space) | _any(space, space.rules.of_kind(Require), _lacking)
+    blocked = blocked_items(space)
+    return blocked | _any(space, space.rules.of_kind(Require), _lacking) if space.rules else blocked
 
 
 def blocked_rows(space: Holding, rows: npt.NDArray[np.integer]) -> Mask:
@@ -140,8 +142,12 @@ def _lacking(space: Holding, rule: Require) -> Mask:
     return mask | (old & where_mask(rule.where, catalogue))
 
 
+def _nothing(space: Holding) -> Mask:
+    return np.zeros(len(space.catalogue), bool)
+
+
 def _any(space: Holding, rules: list[Any], mask_of: Callable[[Holding, Any], Mask]) -> Mask:
-    found = np.zeros(len(space.catalogue), bool)
+    found = _nothing(space)
     for rule in rules:
         found |= mask_of(space, rule)
     return found

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
-from shelfspace.errors import InputError, did_you_mean
+from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.linear.vectors import unit_rows
 from shelfspace.searching.fitted import FittedSearch
@@ -148,13 +148,11 @@ class _Asking:
         """Return how near items lie to what a shopper took, each event by its weight."""
         if user is None:
             return {}
-        [row] = self.space.users.rows([user])
-        if row < 0:
-            known = self.space.users.array[:50_000].to_pylist()
-            near = did_you_mean(user, known)
+        history = self.space.past.of([user])
+        if user not in self.space.users and not history.num_events:
+            near = self.space.users.near(user)
             notes.append(f"user {user!r} is not known{near}; the answer is the same for everyone")
             return {}
-        history = self.space.history.of_users([row])
         vector = history.weight @ np.asarray(self.space.vectors[history.item], np.float32)
         if not vector.any():
             notes.append(f"user {user!r} has no history yet; the answer is the same for everyone")

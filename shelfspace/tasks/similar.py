@@ -78,13 +78,17 @@ def similar(
             notes.append(f"no word of {said.subject!r} is known to the space")
         queries = unit_rows(queries + place) if items else place
         subjects = items or [said.subject]
-    itself = sparse.csr_array(
-        (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
-    )
+    itself = None
+    if len(rows) == 1:
+        allowed[rows] = False  # a list of one row is costly to make
+    elif items:
+        itself = sparse.csr_array(
+            (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
+        )
     lists = Lists(space, "similar", k, diversity, diversify)
     found, scores = space.index.search(queries, lists.at_least, allowed=allowed, exclude=itself)
     titles, hits = space.titles, []
-    joins = joins_of(space)
+    joins = joins_of(space) if why else None
     for n, subject in enumerate(subjects):
         there, own = found[n] >= 0, rows[n] if items else None
         made = lists.near(subject, found[n][there], scores[n][there], allowed, own)
@@ -103,7 +107,7 @@ def similar(
             parts = reasons(space, Question(asked, listing), queries[n], near, cosines)
         for rank, ((r, score), text) in enumerate(zip(others, texts, strict=True), start=1):
             more: dict[str, Value] = dict(made.more[rank - 1])
-            if why:
+            if joins is not None:
                 more["paths"] = joins.told([asked] if asked is not None else [], r)
             hits.append(Hit(subject, rank, text, titles[r], score, parts[rank - 1], more))
     columns = {**lists.columns, **({"paths": TEXTS} if why else {})}

@@ -1,0 +1,330 @@
+"""A version of a space, and what came after it: events at once, listings when they have been read.
+
+N items of the version, more with what was put since.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shelfspace.blend import Blend
+from shelfspace.encode.learnt import Learnt
+from shelfspace.encode.towers import Towers
+from shelfspace.linear.itemwise import DenseWeights, Itemwise
+from shelfspace.linear.popularity import Popularity
+from shelfspace.linear.repeat import Repeat
+from shelfspace.linear.retriever import Retriever
+from shelfspace.linear.vectors import Listed, VectorKNN
+from shelfspace.live.grown import Rows, grown
+from shelfspace.live.layered import Layered
+from shelfspace.live.listings import Changed, changed, listing_of
+from shelfspace.live.narrow import Again, Dense, Narrow, Shared, Vectors, Whole, gain_of
+from shelfspace.live.nearest import Nearest, mapped
+from shelfspace.live.past import Followed, View, kind_weights
+from shelfspace.live.placing import placed
+from shelfspace.live.popular import Moving
+from shelfspace.live.prepared import by_vectors
+from shelfspace.live.quick import Pasts, Quick
+from shelfspace.live.wording import worded
+from shelfspace.searching.fitted import FittedSearch
+from shelfspace.space import Space
+from shelfspace.store.records import Record
+from shelfspace.store.store import Store
+from shelfspace.tasks.reasons import towers_of
+
+DAY = 86_400.0
+
+MOST_UNHEARD = 100_000
+"""Events of items that nobody knows are kept so many, for the case that the item comes."""
+
+GROWING = frozenset({"similar", "recommend", "search"})
+"""The tasks that answer with listings that came later; the others do after the next update."""
+
+
+class Following:
+    """A version of a space and what came after it.
+
+    space: what answers the tasks in `GROWING`;  plain: what answers the others, of the version's own items.
+
+    Events are taken in at once. Of listings the stock is; what they say is read by `renew`, which publishes a new
+    `space`: an answer is made from one that does not change under it, but for the flags of items that are gone.
+    """
+
+    def __init__(self, space: Space, folder: Path, store: Store) -> None:
+        """Begin with a space and the folder of what was prepared for it."""
+        self.base, self.folder, self.store = space, folder, store
+        self.num_base = len(space.catalogue)
+        self.catalogue = space.catalogue
+        self.kinds = list(space.kinds)
+        self.followed = Followed(space.history, space.users, kind_weights(space.kinds), store.fingerprint)
+        self.moving = self._moving()
+        self.deleted: set[str] = set()
+        self.listings: dict[str, dict[str, Any]] = {}
+        self.forgot = False
+        self._unheard: dict[str, list[Record]] = {}
+        self._num_unheard = 0
+        self._vectors = Rows(np.asarray(space.vectors))  # a plain array: a map of a file is slow to pick from
+        self._learnt = {
+            n: Rows(p.vectors) for n, p in space.blend.retrievers.items() if isinstance(p, Learnt)
+        }
+        self._gone = Rows(self._gone_at_first(), own=True)
+        self._later: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self._layered = Layered(space.index)
+        self._graphs = {
+            name: mapped(folder / f"{name}.usearch", part.vectors.shape[1])
+            for name, part in by_vectors(space).items()
+        }
+        self._pasts = Pasts()
+        search = space.tasks.get("search")
+        self._search = search if isinstance(search, FittedSearch) else None
+        meaning = self._search.searcher.meaning if self._search else None
+        self._meant = Rows(meaning.vectors) if meaning is not None else None
+        self._titles = list(space.titles)
+        self._lock = threading.Lock()
+        self._publish()
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Take in what was written, in its order."""
+        with self._lock:
+            for record in records:
+                if record.kind == "event":
+                    self._event(record)
+                elif record.kind == "item" and record.item_id is not None:
+                    self._item(record)
+                elif record.action == "forget":
+                    self.followed.forget(str(record.body["fingerprint"]), record.seq)
+                    self._pasts.clear()
+                    self.forgot = True
+
+    def renew(self) -> bool:
+        """Read the listings that wait, let popularity move, and purge who was forgotten; True where anything changed.
+
+        Cost: some ten milliseconds for 100,000 items, and what it takes to encode the listings.
+        """
+        with self._lock:
+            listings, self.listings = self.listings, {}
+        for moving in self.moving:
+            if moving.moved:
+                moving.renew(len(self.catalogue))
+        if not listings and not self.forgot:
+            return False
+        if self.forgot:
+            self.forgot = False
+            self._purge()
+        if listings:
+            self._read(listings)
+        else:
+            self._publish()
+        return True
+
+    def waits(self) -> bool:
+        """Return whether there is something for `renew` to do."""
+        return bool(self.listings) or self.forgot or any(moving.moved for moving in self.moving)
+
+    def _event(self, record: Record) -> None:
+        if record.item_id is None:
+            return
+        row = self.catalogue.ids.find(record.item_id)
+        if row is None:
+            if self._num_unheard < MOST_UNHEARD:
+                self._unheard.setdefault(record.item_id, []).append(record)
+                self._num_unheard += 1
+            return
+        said = record.body
+        kind = self.kinds.index(said["event"]) if said.get("event") in self.kinds else len(self.kinds) - 1
+        kind, time, user = max(kind, 0), self._time(record), record.user_id
+        asks_before = user is not None and any(moving.part.once for moving in self.moving)
+        before = self.followed.latest(str(user), row) if asks_before else None
+        self.followed.add(record.seq, user, row, time, kind, said.get("basket_id"))
+        for moving in self.moving:
+            moving.add(row, time, float(self.followed.weights[kind]), before)
+
+    def _time(self, record: Record) -> float:
+        """Return when an event was, in days or steps; where it does not say, when it was kept."""
+        given = record.body.get("timestamp")
+        if self.base.history.clock == "calendar":
+            return float(given if given is not None else record.at) / DAY
+        if given is not None:
+            return float(given)
+        times = self.followed.columns(record.user_id)[1] if record.user_id is not None else np.zeros(0)
+        return float(times[-1]) + 1.0 if len(times) else float(self.base.history.now or 0.0)
+
+    def _item(self, record: Record) -> None:
+        item_id = str(record.item_id)
+        row = self.catalogue.ids.find(item_id)
+        if record.action == "delete":
+            self.deleted.add(item_id)
+            self.listings.pop(item_id, None)
+            self._mark(row, gone=True)
+            return
+        if record.action == "put":
+            listing = dict(record.body)
+        else:
+            listing = {**self._listing(item_id, row), **record.body}
+        self.deleted.discard(item_id)
+        self.listings[item_id] = listing
+        self._mark(row, gone=listing.get("available") is False)
+
+    def _listing(self, item_id: str, row: int | None) -> Mapping[str, Any]:
+        if item_id in self.listings:
+            return self.listings[item_id]
+        return listing_of(self.catalogue, row) if row is not None else {}
+
+    def _mark(self, row: int | None, *, gone: bool) -> None:
+        if row is not None and row < self._gone.size:
+            self._gone.put([row], gone)
+
+    def _read(self, listings: dict[str, dict[str, Any]]) -> None:
+        """Put listings into the catalogue and find their places."""
+        history = self.base.history
+        at = history.now if history.now is not None else -np.inf
+        catalogue, what = changed(self.catalogue, listings, at)
+        size, rows = len(catalogue), what.rows
+        old = np.zeros((len(rows), self.base.vectors.shape[1]), np.float32)
+        old[~what.is_new] = self._vectors.held[rows[~what.is_new]]
+        vectors = self._placed(towers_of(self.base) or self.base.listed, what, old)
+        self._vectors.put(rows, vectors)
+        for name, held in self._learnt.items():
+            part = self.base.blend.retrievers[name]
+            assert isinstance(part, Learnt)
+            before = np.zeros((len(rows), held.held.shape[1]), np.float32)
+            before[~what.is_new] = held.held[rows[~what.is_new]]
+            held.put(rows, self._placed(part.towers, what, before))
+        self._later = np.union1d(self._later, rows).astype(np.int32)
+        layered = copy(self._layered)
+        layered.add(rows, vectors)
+        self._layered = layered
+        if self._search is not None:
+            self._search = worded(self._search, what, size, self._meant)
+        titles = list(self._titles) + [""] * (size - len(self._titles))
+        for row, title in zip(rows.tolist(), what.after.titles(), strict=True):
+            titles[row] = title
+        texts = what.after.ids.array.to_pylist()
+        with self._lock:  # what is written meanwhile is about the catalogue before or after, not between
+            stock = {text: self.listings.get(text, listings[text]).get("available") for text in texts}
+            self._gone.put(rows, [text in self.deleted or stock[text] is False for text in texts])
+            self._titles, self.catalogue = titles, catalogue
+            self._hear(what)
+            self._publish()
+
+    def _hear(self, what: Changed) -> None:
+        """Take in the events of items that nobody knew until now."""
+        for text in what.after.ids.array.to_pylist():
+            for record in self._unheard.pop(text, ()):
+                self._num_unheard -= 1
+                self._event(record)
+
+    def _placed(
+        self, reads: Towers | Listed | None, what: Changed, old: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        if reads is None:
+            return old
+        taken = np.zeros(len(what.rows), bool)
+        known = what.rows < self.num_base
+        taken[known] = self._taken_at_first[what.rows[known]]
+        return placed(reads, what, old, taken)
+
+    def _purge(self) -> None:
+        """Take the events of the forgotten out of the base."""
+        base = self.followed.base
+        rows = self.followed.rows(self.base.users.array.to_pylist())
+        hidden = np.zeros(len(base), bool)
+        hidden[: len(rows)] = rows < 0
+        if hidden.any():
+            self.followed.base = base.keep(~np.repeat(hidden, base.lengths()))
+            self.base = replace(self.base, history=self.followed.base)
+
+    def _publish(self) -> None:
+        """Make the spaces that answer from now on."""
+        size, held = len(self.catalogue), self._gone.held
+        for moving in self.moving:
+            if len(moving.part.popularity) < size:
+                moving.renew(size)
+        views = View(self.followed, size), View(self.followed, self.num_base)
+        self.space = replace(
+            self.base,
+            catalogue=self.catalogue,
+            history=replace(self.base.history, num_items=size),
+            vectors=self._vectors.held,
+            index=self._layered,
+            blend=self._blend(size),
+            gone=held,
+            followed=views[0],
+            tasks={**self.base.tasks, **({"search": self._search} if self._search is not None else {})},
+        )
+        self.space.__dict__["titles"] = self._titles
+        self.plain = replace(self.base, gone=held[: self.num_base], followed=views[1])
+        self.plain.__dict__["titles"] = self._titles[: self.num_base]
+
+    def _blend(self, size: int) -> Blend:
+        blend = self.base.blend
+        moving = {name: moving.part for name, moving in zip(self._popular, self.moving, strict=True)}
+        parts: dict[str, Retriever] = {}
+        narrow: dict[str, Narrow] = {}
+        for name, part in blend.retrievers.items():
+            more = moving.get(name) or grown(part, self.num_base, size, self._vectors_of(name, part))
+            parts[name] = more
+            narrow[name] = self._narrow(name, part, more)
+        if any(model.asks_when for model in narrow.values()):
+            self._pasts.clear()  # scores of every item are of as many items as there were
+        return Quick(
+            parts,
+            blend.scales,
+            blend.weights,
+            blend.num_candidates,
+            blend.slices,
+            blend.rankers,
+            narrow,
+            self._pasts,
+        )
+
+    def _vectors_of(self, name: str, part: Retriever) -> npt.NDArray[np.float32] | None:
+        """Return the vectors of all items that a model goes by, where what came later has any."""
+        if not len(self._later):
+            return None
+        if name in self._learnt:
+            return self._learnt[name].held
+        same = (
+            isinstance(part, VectorKNN) and self.base.listed is not None and "learnt" not in self.base.blocks
+        )
+        return self._vectors.held if same else None
+
+    def _narrow(self, name: str, part: Retriever, more: Retriever) -> Narrow:
+        if isinstance(more, Popularity):
+            return Shared(more)
+        if isinstance(part, Repeat):
+            return Again(part, self.num_base)
+        weights: Any = getattr(part, "weights", None)
+        if isinstance(part, Itemwise) and isinstance(weights, DenseWeights):
+            gain, items = gain_of(part), weights.items
+            scaled = np.ones(len(items), np.float32) if gain is None else gain[items]
+            return Dense(part, weights, scaled)
+        if isinstance(part, VectorKNN) and name in self._graphs:
+            weights = more.weights if isinstance(more, VectorKNN) else weights
+            near = Nearest(self._graphs[name])
+            if isinstance(more, VectorKNN) and len(self._later):
+                own = weights.vectors[self._later] * weights.gain[self._later, None]
+                near = near.beside(self._later, own)
+            return Vectors(part, weights.vectors, weights.gain, near)
+        return Whole(more)
+
+    def _moving(self) -> list[Moving]:
+        popular = {n: p for n, p in self.base.blend.retrievers.items() if isinstance(p, Popularity)}
+        self._popular = list(popular)
+        return [Moving.of(copy(part), self.base.history) for part in popular.values()]
+
+    def _gone_at_first(self) -> npt.NDArray[np.bool_]:
+        gone = np.zeros(self.num_base, bool) if self.base.gone is None else self.base.gone.copy()
+        column = self.base.catalogue.column("available")
+        self._taken_at_first = self.base.past.taken() > 0
+        if column is None or not pa.types.is_boolean(column.type):
+            return gone
+        sold_out: npt.NDArray[np.bool_] = ~column.fill_null(True).to_numpy()
+        return gone | sold_out

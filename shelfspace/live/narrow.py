@@ -1,0 +1,344 @@
+"""Models as they answer one shopper fast: what is kept of a past, their best items, and the scores of few.
+
+What a model makes of a past is mostly a sum over past items; it is kept, and a new event is one more term of it. N
+items, P past items, M modelled items, D numbers of a vector, S numbers of a sum, R rows asked.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from shelfspace.blend import kth_largest
+from shelfspace.linear.counts import Floats, decay
+from shelfspace.linear.itemwise import DenseWeights, Itemwise
+from shelfspace.linear.popularity import Popularity
+from shelfspace.linear.repeat import Repeat
+from shelfspace.linear.retriever import Retriever
+from shelfspace.linear.trending import Trending
+from shelfspace.live.nearest import Nearest
+from shelfspace.shop.history import History
+
+Rows = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+FEW_ALLOWED = 2_000
+"""Where no more items may be answered, each of them is scored."""
+
+MOST_FETCHED = 4_096
+"""More are not asked of a graph: then every item that may be answered is scored."""
+
+
+class Narrow(Protocol):
+    """A model that scores few items for one shopper. A past is a history of one row, of the N items or more.
+
+    asks_when: whether what is kept depends on the moment of asking and on who asks, and not on the past alone.
+    """
+
+    asks_when: ClassVar[bool]
+
+    def begin(self, past: History) -> Any:
+        """Return what is kept of a past."""
+        ...
+
+    def more(self, kept: Any, past: History) -> Any:
+        """Return what is kept of a past that is longer by its last event than the one of which `kept` was."""
+        ...
+
+    def best(self, kept: Any, past: History, allowed: Mask, k: int) -> Rows:
+        """Return about the k best items that are allowed and have a score above 0, in no order."""
+        ...
+
+    def at(self, kept: Any, past: History, rows: Rows) -> Floats:
+        """Return the scores of items, float32 [R], 0 where the model knows nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum over a past, as of its last event.
+
+    parts: float32 [S];  total: of the weights;  near: the rows that a graph gave for it, as many as were asked for.
+    """
+
+    parts: Floats
+    total: float
+    near: list[tuple[int, Rows]] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, about."""
+        return self.parts.nbytes + sum(rows.nbytes for _, rows in self.near) + 500
+
+
+@dataclass(frozen=True)
+class Summed:
+    """What the item→item models share: terms that fade alike, and one scale of them all."""
+
+    asks_when: ClassVar[bool] = False
+    part: Itemwise
+
+    def begin(self, past: History) -> Sum:
+        """Return the sum over a past, as of its last event. O(P S)."""
+        known = past.item < self._num_items
+        if not known.any():
+            return Sum(np.zeros(self._size, np.float32), 0.0)
+        age = past.time[-1] - past.time[known]
+        values = past.weight[known] * decay(age, self.part.history_half_life)
+        items, place = np.unique(past.item[known], return_inverse=True)
+        summed = np.bincount(place, values, minlength=len(items)).astype(np.float32)
+        return Sum(self._terms(items, summed), float(values.sum()))
+
+    def more(self, kept: Sum, past: History) -> Sum:
+        """Return the sum with one more event. O(S)."""
+        gap = np.array([past.time[-1] - past.time[-2]])
+        fade = float(decay(gap, self.part.history_half_life)[0])
+        parts, total = kept.parts * np.float32(fade), kept.total * fade
+        if past.item[-1] >= self._num_items:
+            return Sum(parts, total)
+        parts += self._terms(past.item[-1:], past.weight[-1:])
+        return Sum(parts, total + float(past.weight[-1]))
+
+    def scale(self, kept: Sum, past: History) -> np.float32:
+        """Return what every score is multiplied by: how old the past is by now, and how long it was."""
+        if kept.total <= 0:
+            return np.float32(0.0)
+        since = np.array([0.0 if past.now is None else past.now - past.time[-1]])
+        fade = float(decay(since, self.part.history_half_life)[0])
+        if fade == 0.0:
+            return np.float32(0.0)
+        return np.float32(fade * (fade * kept.total) ** -self.part.history_power)
+
+    @property
+    def _size(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def _num_items(self) -> int:
+        raise NotImplementedError
+
+    def _terms(self, items: npt.NDArray[np.integer], values: Floats) -> Floats:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Dense(Summed):
+    """Weights among M modelled items: a sum is a score of each of them.
+
+    gain: float32 [M], what scores are multiplied by.
+    """
+
+    weights: DenseWeights
+    gain: Floats
+
+    @cached_property
+    def place(self) -> npt.NDArray[np.int64]:
+        """Where each item is among those modelled, -1: nowhere."""
+        place = np.full(self.weights.num_items, -1, np.int64)
+        place[self.weights.items] = np.arange(len(self.weights.items))
+        return place
+
+    def best(self, kept: Sum, past: History, allowed: Mask, k: int) -> Rows:
+        """Return the k best, and what ties with the last of them. O(M)."""
+        usable = kept.parts * self.gain
+        usable *= allowed[self.weights.items]
+        least = kth_largest(usable[None, :], k)[0]
+        best: Rows = self.weights.items[usable >= max(least, np.finfo(np.float32).tiny)]
+        return best
+
+    def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
+        """Return the scores of items."""
+        place = np.full(len(rows), -1, np.int64)
+        old = rows < len(self.place)
+        place[old] = self.place[rows[old]]
+        found: Floats = np.where(place >= 0, kept.parts[place] * self.gain[place], np.float32(0.0))
+        found *= self.scale(kept, past)
+        return found
+
+    @property
+    def _size(self) -> int:
+        return len(self.weights.items)
+
+    @property
+    def _num_items(self) -> int:
+        return self.weights.num_items
+
+    def _terms(self, items: npt.NDArray[np.integer], values: Floats) -> Floats:
+        place = self.place[items]
+        modelled = place >= 0
+        place, values = place[modelled], values[modelled]
+        if len(place) == 1:
+            one: Floats = self.weights.matrix[place[0]] * values[0]
+            return one
+        row = sparse.csr_array((values, place, [0, len(place)]), shape=(1, self._size))
+        return np.asarray(row @ self.weights.matrix, np.float32)[0]
+
+
+@dataclass(frozen=True)
+class Vectors(Summed):
+    """Weights that are inner products: a sum is a vector.
+
+    vectors: float32 [N, D];  gain: float32 [N];  nearest: of the vectors times their gain.
+    """
+
+    vectors: Floats
+    gain: Floats
+    nearest: Nearest
+
+    def best(self, kept: Sum, past: History, allowed: Mask, k: int) -> Rows:
+        """Return about the k best: those that a graph proposes, or, where few are allowed, all of them scored."""
+        if not kept.total:
+            return np.zeros(0, np.int32)
+        allowed = allowed[: len(self.vectors)]
+        num_allowed = int(np.count_nonzero(allowed))
+        fetch = (k + k // 2) * -(-len(allowed) // max(num_allowed, 1))
+        while num_allowed > FEW_ALLOWED and fetch <= MOST_FETCHED:
+            near = self._near(kept, fetch)
+            near = near[allowed[near]]
+            if len(near) >= k:
+                return self._top(kept, near, k)
+            fetch *= 2
+        return self._top(kept, np.flatnonzero(allowed).astype(np.int32), k)
+
+    def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
+        """Return the scores of items. O(R D)."""
+        known = rows < len(self.vectors)
+        found, old = np.zeros(len(rows), np.float32), rows[known]
+        found[known] = (self.vectors[old] @ kept.parts) * self.gain[old]
+        found *= self.scale(kept, past)
+        return found
+
+    def _near(self, kept: Sum, fetch: int) -> Rows:
+        for asked, rows in kept.near:
+            if asked >= fetch:
+                return rows
+        rows = self.nearest.search(kept.parts, fetch)
+        kept.near[:] = [(fetch, rows)]
+        return rows
+
+    def _top(self, kept: Sum, rows: Rows, k: int) -> Rows:
+        scores = (self.vectors[rows] @ kept.parts) * self.gain[rows]
+        rows, scores = rows[scores > 0], scores[scores > 0]
+        return rows if len(rows) <= k else rows[np.argpartition(scores, -k)[-k:]]
+
+    @property
+    def _size(self) -> int:
+        return int(self.vectors.shape[1])
+
+    @property
+    def _num_items(self) -> int:
+        return len(self.vectors)
+
+    def _terms(self, items: npt.NDArray[np.integer], values: Floats) -> Floats:
+        terms: Floats = values @ self.vectors[items]
+        return terms
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Popularity: the same for everybody."""
+
+    asks_when: ClassVar[bool] = False
+    part: Popularity
+
+    def begin(self, past: History) -> None:
+        """Keep nothing."""
+
+    def more(self, kept: None, past: History) -> None:
+        """Keep nothing."""
+
+    def best(self, kept: None, past: History, allowed: Mask, k: int) -> Rows:
+        """Return the k most popular: of the first in order as many as it takes."""
+        order, look = self._order(), 4 * k + past.num_events
+        while True:
+            found = order[:look]
+            found = found[allowed[found]]
+            if len(found) >= k or look >= len(order):
+                return found[:k]
+            look *= 4
+
+    def at(self, kept: None, past: History, rows: Rows) -> Floats:
+        """Return the scores of items."""
+        return self.part.popularity[rows]
+
+    def _order(self) -> Rows:
+        """Return the items from the most popular on; counted again where popularity has moved."""
+        popularity = self.part.popularity
+        kept: tuple[Floats, Rows] | None = self.__dict__.get("order")
+        if kept is None or kept[0] is not popularity:
+            order = np.argsort(-popularity, kind="stable").astype(np.int32)
+            kept = popularity, order[popularity[order] > 0]
+            self.__dict__["order"] = kept
+        return kept[1]
+
+
+@dataclass(frozen=True)
+class Again:
+    """Repeat: the items of the past are all that have a score."""
+
+    asks_when: ClassVar[bool] = False
+    part: Repeat
+    num_items: int
+
+    def begin(self, past: History) -> None:
+        """Keep nothing: how due an item is changes with the moment."""
+
+    def more(self, kept: None, past: History) -> None:
+        """Keep nothing."""
+
+    def best(self, kept: None, past: History, allowed: Mask, k: int) -> Rows:
+        """Return the k best."""
+        items, scores = self._scored(past)
+        scores = scores * allowed[items]
+        items, scores = items[scores > 0], scores[scores > 0]
+        return items if len(items) <= k else items[scores >= np.partition(scores, -k)[-k]]
+
+    def at(self, kept: None, past: History, rows: Rows) -> Floats:
+        """Return the scores of items."""
+        items, scores = self._scored(past)
+        place = np.minimum(np.searchsorted(items, rows), max(len(items) - 1, 0))
+        if not len(items):
+            return np.zeros(len(rows), np.float32)
+        found: Floats = np.where(items[place] == rows, scores[place], np.float32(0.0))
+        return found
+
+    def _scored(self, past: History) -> tuple[Rows, Floats]:
+        new = past.item >= self.num_items
+        parts = self.part.parts(past.keep(~new) if new.any() else past)
+        order = np.argsort(parts.indices)
+        return parts.indices[order].astype(np.int32), parts.data[order]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Any other model: its score of every item is kept. float32 [N] each."""
+
+    asks_when: ClassVar[bool] = True
+    part: Retriever
+
+    def begin(self, past: History) -> Floats:
+        """Score every item."""
+        found: Floats = self.part.score(past)[0]
+        return found
+
+    def more(self, kept: Floats, past: History) -> Floats:
+        """Score every item again."""
+        return self.begin(past)
+
+    def best(self, kept: Floats, past: History, allowed: Mask, k: int) -> Rows:
+        """Return the k best, and what ties with the last of them. O(N)."""
+        usable = kept * allowed
+        least = kth_largest(usable[None, :], k)[0]
+        return np.flatnonzero(usable >= max(least, np.finfo(np.float32).tiny)).astype(np.int32)
+
+    def at(self, kept: Floats, past: History, rows: Rows) -> Floats:
+        """Return the scores of items."""
+        return kept[rows]
+
+
+def gain_of(part: Itemwise) -> Floats | None:
+    """Return what a trend multiplies the scores of items by, float32 [N]; None: nothing."""
+    return np.exp(np.float32(part.trend) * part.rising) if isinstance(part, Trending) else None
