@@ -1,5 +1,7 @@
 """The checks that every index makes of what it is given."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -33,6 +35,8 @@ def checked_vectors(vectors: npt.ArrayLike, dim: int, name: str) -> Vectors:
     array = np.ascontiguousarray(vectors, np.float32)
     if array.ndim != 2 or array.shape[1] != dim:
         raise DataError(f"{name} must be of shape [number, {dim}], not {list(array.shape)}")
+    if math.isfinite(np.vdot(array, array)):  # one quick pass; what overflows is looked at again
+        return array
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise DataError(f"{name}: row {bad[0]} holds a number that is not finite ({len(bad)} such rows)")

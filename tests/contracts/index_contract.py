@@ -1,14 +1,17 @@
 """What every index must do. A new index's test is a subclass with `address`."""
 
+import json
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from shelfspace.errors import DataError, SpaceError
+from shelfspace.errors import ConfigError, DataError, SpaceError, StoreError
 from shelfspace.index import Index, open_index
+from shelfspace.index.remote import Remote
 
 DIM, SIZE = 16, 900
 
@@ -187,3 +190,91 @@ class IndexContract:
         with pytest.raises(DataError, match="allowed"):
             index.search(vectors(1), 3, allowed=np.zeros(30))
         assert len(index) == 30
+
+
+class RemoteContract(IndexContract):
+    """What an index in a store must do beside that. Say too where no store answers."""
+
+    nowhere: ClassVar[str]
+
+    def stored(self, given: np.ndarray) -> Remote:
+        index = self.make(given)
+        assert isinstance(index, Remote)
+        return index
+
+    def test_the_store_is_asked_and_asked_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given, queries = vectors(), vectors(3, seed=6)
+        index, asked = self.stored(given), []
+        near = type(index)._near
+
+        def watched(self: Remote, name: str, queries: np.ndarray, fetch: int) -> list:
+            asked.append((len(queries), fetch))
+            return near(self, name, queries, fetch)
+
+        monkeypatch.setattr(type(index), "_near", watched)
+        exact = queries @ given.T
+        allowed = np.ones(SIZE, bool)
+        allowed[np.argsort(-exact[0])[:60]] = False  # the first query has its best ones refused
+        found = index.search(queries, 5, allowed=allowed)
+        self.check(found, naive(given, queries, 5, np.repeat(~allowed[None], 3, axis=0)))
+        assert asked[0] == (3, 20)
+        assert asked[-1][0] < 3
+        asked.clear()
+        few = np.arange(SIZE) % 50 == 0
+        found = index.search(queries, 5, allowed=few)
+        np.testing.assert_array_equal(found[0], naive(given, queries, 5, np.repeat(~few[None], 3, axis=0))[0])
+        assert not asked
+
+    def test_a_saved_version_is_never_changed(self, tmp_path: Path) -> None:
+        given = vectors(60)
+        index = self.stored(given)
+        before = index.versions()
+        for name, change in (("a", lambda: index.remove([3])), ("b", lambda: index.add([60], given[:1]))):
+            index.save(tmp_path / name)
+            change()
+            change()
+            assert len(index.versions()) == len(before) + "ab".index(name) + 1
+        again = self.make()
+        again.load(tmp_path / "a")
+        assert again.search(given[3:4], 1)[0].tolist() == [[3]]
+        again.load(tmp_path / "b")
+        assert (len(again), len(index)) == (59, 60)
+
+    def test_a_version_that_is_not_whole_is_refused(self, tmp_path: Path) -> None:
+        index = self.stored(vectors(40))
+        before = set(index.versions())
+        index.save(tmp_path)
+        name = json.loads((tmp_path / "store.json").read_text())["collection"]
+        assert name in before
+        index._take_out(name, np.array([4], np.int32))
+        with pytest.raises(SpaceError, match=r"store\.json: .* holds 39 vectors, not 40"):
+            self.make().load(tmp_path)
+        with pytest.raises(StoreError, match="no longer holds all"):
+            index.search(vectors(1), 10, allowed=np.ones(40, bool))
+        index.drop(name)
+        assert set(index.versions()) == before - {name}
+        with pytest.raises(SpaceError, match=f"there is no {name}"):
+            self.make().load(tmp_path)
+        with pytest.raises(DataError, match="there is no version"):
+            index.drop(name)
+        with pytest.raises(StoreError):
+            index.search(vectors(1), 3)
+
+    def test_a_store_that_does_not_answer(self) -> None:
+        index = open_index(self.nowhere, DIM)
+        assert len(index) == 0
+        assert (index.search(vectors(2), 3)[0] == -1).all()
+        with pytest.raises(StoreError, match="cannot be reached") as told:
+            index.add([1], vectors(1))
+        assert "hunter2" not in str(told.value)
+
+    def test_a_name_is_checked(self) -> None:
+        mark = "table" if self.address.startswith("postgresql") else "collection"
+        bare = self.address.partition("?")[0]
+        for name in ("a;drop table b", "1a", "a" * 33, 'a"b', ""):
+            with pytest.raises(ConfigError, match="cannot name a collection"):
+                open_index(f"{bare}?{mark}={quote(name)}", DIM)
+        with pytest.raises(ConfigError, match="did you mean 'connectivity'"):
+            open_index(f"{bare}?conectivity=32", DIM)
+        with pytest.raises(ConfigError, match="expansion_search"):
+            open_index(f"{bare}?expansion_search=many", DIM)

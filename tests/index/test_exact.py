@@ -67,7 +67,7 @@ def test_addresses():
         open_index("hnsw?conectivity=32", 4)
     with pytest.raises(ConfigError, match="connectivity = 'many'"):
         open_index("hnsw?connectivity=many", 4)
-    with pytest.raises(ConfigError, match="qdrant:// is not available"):
-        open_index("qdrant://localhost", 4)
+    with pytest.raises(ConfigError, match="did you mean 'qdrant'"):
+        open_index("qdrand://localhost", 4)
     with pytest.raises(ConfigError, match="dim"):
         open_index("exact", 0)
