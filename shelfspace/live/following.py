@@ -30,7 +30,7 @@ from shelfspace.live.nearest import Nearest, mapped
 from shelfspace.live.past import Followed, View, kind_weights
 from shelfspace.live.placing import placed
 from shelfspace.live.popular import Moving
-from shelfspace.live.prepared import by_vectors
+from shelfspace.live.prepared import by_vectors, graph_path, neighbours_path
 from shelfspace.live.quick import Pasts, Quick
 from shelfspace.live.wording import worded
 from shelfspace.searching.fitted import FittedSearch
@@ -78,7 +78,10 @@ class Following:
         self._later: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         self._layered = Layered(space.index)
         self._graphs = {
-            name: mapped(folder / f"{name}.usearch", part.vectors.shape[1])
+            name: (
+                mapped(graph_path(folder, name), part.vectors.shape[1]),
+                np.load(neighbours_path(folder, name), mmap_mode="r", allow_pickle=False).view(np.ndarray),
+            )
             for name, part in by_vectors(space).items()
         }
         self._pasts = Pasts()
@@ -164,10 +167,8 @@ class Following:
             self.listings.pop(item_id, None)
             self._mark(row, gone=True)
             return
-        if record.action == "put":
-            listing = dict(record.body)
-        else:
-            listing = {**self._listing(item_id, row), **record.body}
+        before = {} if record.action == "put" else self._listing(item_id, row)
+        listing = {**before, **record.body}
         self.deleted.discard(item_id)
         self.listings[item_id] = listing
         self._mark(row, gone=listing.get("available") is False)
@@ -308,11 +309,12 @@ class Following:
             return Dense(part, weights, scaled)
         if isinstance(part, VectorKNN) and name in self._graphs:
             weights = more.weights if isinstance(more, VectorKNN) else weights
-            near = Nearest(self._graphs[name])
+            graph, neighbours = self._graphs[name]
+            near = Nearest(graph)
             if isinstance(more, VectorKNN) and len(self._later):
                 own = weights.vectors[self._later] * weights.gain[self._later, None]
                 near = near.beside(self._later, own)
-            return Vectors(part, weights.vectors, weights.gain, near)
+            return Vectors(part, weights.vectors, weights.gain, near, neighbours)
         return Whole(more)
 
     def _moving(self) -> list[Moving]:

@@ -32,6 +32,10 @@ MOST_FETCHED = 4_096
 """More are not asked of a graph: then every item that may be answered is scored."""
 
 
+MOST_CARRIED = 8
+"""After so many events the best items are looked for in the graph again, not among those that were best before."""
+
+
 class Narrow(Protocol):
     """A model that scores few items for one shopper. A past is a history of one row, of the N items or more.
 
@@ -61,17 +65,18 @@ class Narrow(Protocol):
 class Sum:
     """A sum over a past, as of its last event.
 
-    parts: float32 [S];  total: of the weights;  near: the rows that a graph gave for it, as many as were asked for.
+    parts: float32 [S];  total: of the weights;  top: the best items found for it so far, best first, as many as were
+    asked for, and after how many events since they were looked for; none: not looked for yet.
     """
 
     parts: Floats
     total: float
-    near: list[tuple[int, Rows]] = field(default_factory=list)
+    top: list[tuple[int, int, Rows]] = field(default_factory=list)
 
     @property
     def nbytes(self) -> int:
         """Bytes that it takes, about."""
-        return self.parts.nbytes + sum(rows.nbytes for _, rows in self.near) + 500
+        return self.parts.nbytes + sum(rows.nbytes for *_, rows in self.top) + 500
 
 
 @dataclass(frozen=True)
@@ -142,12 +147,22 @@ class Dense(Summed):
         return place
 
     def best(self, kept: Sum, past: History, allowed: Mask, k: int) -> Rows:
-        """Return the k best, and what ties with the last of them. O(M)."""
-        usable = kept.parts * self.gain
-        usable *= allowed[self.weights.items]
-        least = kth_largest(usable[None, :], k)[0]
-        best: Rows = self.weights.items[usable >= max(least, np.finfo(np.float32).tiny)]
-        return best
+        """Return the k best. O(M) at first, then O(k)."""
+        most = max(4 * k, 512)
+        while True:
+            top = self._top(kept, most)
+            found = top[allowed[top]]
+            if len(found) >= k or len(top) < most:
+                return found[:k]
+            most *= 4
+
+    def _top(self, kept: Sum, most: int) -> Rows:
+        for asked, _, rows in kept.top:
+            if asked >= most:
+                return rows
+        rows = ordered(self.weights.items, kept.parts * self.gain, most)
+        kept.top[:] = [(most, 0, rows)]
+        return rows
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
         """Return the scores of items."""
@@ -181,12 +196,23 @@ class Dense(Summed):
 class Vectors(Summed):
     """Weights that are inner products: a sum is a vector.
 
-    vectors: float32 [N, D];  gain: float32 [N];  nearest: of the vectors times their gain.
+    vectors: float32 [N, D];  gain: float32 [N];  nearest: of the vectors times their gain;
+    neighbours: int32 [N, few], the best items for a past of each item alone.
     """
 
     vectors: Floats
     gain: Floats
     nearest: Nearest
+    neighbours: Rows
+
+    def more(self, kept: Sum, past: History) -> Sum:
+        """Return the sum with one more event; what was best before, and what is near the event's item, is looked at."""
+        longer, item = super().more(kept, past), int(past.item[-1])
+        for asked, since, rows in kept.top:
+            if since < MOST_CARRIED and item < len(self.neighbours):
+                looked_at = np.union1d(rows, self.neighbours[item])
+                longer.top[:] = [(asked, since + 1, self._ordered(longer, looked_at))]
+        return longer
 
     def best(self, kept: Sum, past: History, allowed: Mask, k: int) -> Rows:
         """Return about the k best: those that a graph proposes, or, where few are allowed, all of them scored."""
@@ -194,14 +220,14 @@ class Vectors(Summed):
             return np.zeros(0, np.int32)
         allowed = allowed[: len(self.vectors)]
         num_allowed = int(np.count_nonzero(allowed))
-        fetch = (k + k // 2) * -(-len(allowed) // max(num_allowed, 1))
+        fetch = 2 * k * -(-len(allowed) // max(num_allowed, 1))
         while num_allowed > FEW_ALLOWED and fetch <= MOST_FETCHED:
-            near = self._near(kept, fetch)
-            near = near[allowed[near]]
-            if len(near) >= k:
-                return self._top(kept, near, k)
+            top = self._top(kept, fetch)
+            found = top[allowed[top]]
+            if len(found) >= k:
+                return found[:k]
             fetch *= 2
-        return self._top(kept, np.flatnonzero(allowed).astype(np.int32), k)
+        return self._ordered(kept, np.flatnonzero(allowed).astype(np.int32))[:k]
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
         """Return the scores of items. O(R D)."""
@@ -211,18 +237,16 @@ class Vectors(Summed):
         found *= self.scale(kept, past)
         return found
 
-    def _near(self, kept: Sum, fetch: int) -> Rows:
-        for asked, rows in kept.near:
+    def _top(self, kept: Sum, fetch: int) -> Rows:
+        for asked, _, rows in kept.top:
             if asked >= fetch:
                 return rows
-        rows = self.nearest.search(kept.parts, fetch)
-        kept.near[:] = [(fetch, rows)]
+        rows = self._ordered(kept, self.nearest.search(kept.parts, fetch))
+        kept.top[:] = [(fetch, 0, rows)]
         return rows
 
-    def _top(self, kept: Sum, rows: Rows, k: int) -> Rows:
-        scores = (self.vectors[rows] @ kept.parts) * self.gain[rows]
-        rows, scores = rows[scores > 0], scores[scores > 0]
-        return rows if len(rows) <= k else rows[np.argpartition(scores, -k)[-k:]]
+    def _ordered(self, kept: Sum, rows: Rows) -> Rows:
+        return ordered(rows, (self.vectors[rows] @ kept.parts) * self.gain[rows], len(rows))
 
     @property
     def _size(self) -> int:
@@ -337,6 +361,16 @@ class Whole:
     def at(self, kept: Floats, past: History, rows: Rows) -> Floats:
         """Return the scores of items."""
         return kept[rows]
+
+
+def ordered(rows: Rows, scores: Floats, most: int) -> Rows:
+    """Return the rows of the highest scores above 0, at most so many, the best first."""
+    if len(rows) > most:
+        top = np.argpartition(scores, -most)[-most:]
+        rows, scores = rows[top], scores[top]
+    order = np.argsort(-scores)
+    found: Rows = rows[order[: int(np.count_nonzero(scores > 0))]]
+    return found
 
 
 def gain_of(part: Itemwise) -> Floats | None:

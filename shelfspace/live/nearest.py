@@ -45,7 +45,7 @@ class Nearest:
         return replace(self, later=later, vectors=vectors)
 
 
-def built(vectors: Floats, path: Path, *, threads: int = 0) -> None:
+def built(vectors: Floats, path: Path, *, threads: int = 0) -> Graph:
     """Build the graph of vectors, float32 [N, D], and write it. O(N log N) steps; vectors of 0 are left out."""
     graph = empty(vectors.shape[1])
     rows = np.flatnonzero(vectors.any(axis=1))
@@ -53,6 +53,19 @@ def built(vectors: Floats, path: Path, *, threads: int = 0) -> None:
         some = rows[start : start + 65_536]
         graph.add(some.astype(np.uint64), np.ascontiguousarray(vectors[some]), threads=threads)
     graph.save(str(path))
+    return graph
+
+
+def neighbours(graph: Graph, vectors: Floats, most: int, path: Path, *, threads: int = 0) -> None:
+    """Write the rows that the graph gives for each vector, int32 [N, most]; its own where there are fewer."""
+    found = np.repeat(np.arange(len(vectors), dtype=np.int32)[:, None], most, axis=1)
+    asked = min(most, len(graph))
+    for start in range(0, len(vectors), 8_192) if asked else ():
+        block = np.ascontiguousarray(vectors[start : start + 8_192])
+        keys = np.atleast_2d(graph.search(block, asked, threads=threads).keys)
+        found[start : start + len(block), :asked] = keys
+    with path.open("wb") as file:
+        np.save(file, found)
 
 
 def mapped(path: Path, dim: int) -> Graph:

@@ -1,6 +1,6 @@
 """What the workers of a server share: graphs of the vectors that models go by, made once for a version of the space.
 
-RUN/serving/N/   NAME.usearch a model; may be deleted at any time, and is then made again
+RUN/serving/N/   NAME.usearch and NAME.npy a model; may be deleted at any time, and is then made again
 """
 
 import os
@@ -11,12 +11,15 @@ from pathlib import Path
 from shelfspace.blend import weighed
 from shelfspace.disk import reading
 from shelfspace.linear.vectors import VectorKNN, VectorWeights
-from shelfspace.live.nearest import built
+from shelfspace.live.nearest import built, neighbours
 from shelfspace.space import Space
 
 Told = Callable[[str, int, int], None]
 
 FOLDER = "serving"
+
+NEIGHBOURS = 32
+"""Items near each item that are kept."""
 
 
 def prepare(run: str | Path, *, told: Told | None = None, threads: int = 0) -> Path:
@@ -43,17 +46,29 @@ def graphs_of(run: Path, version: int, space: Space, *, told: Told | None = None
     folder.mkdir(parents=True, exist_ok=True)
     asked = by_vectors(space)
     for n, (name, part) in enumerate(asked.items()):
-        path = folder / f"{name}.usearch"
-        if path.is_file():
+        paths = graph_path(folder, name), neighbours_path(folder, name)
+        if all(path.is_file() for path in paths):
             continue
         if told is not None:
             told(f"preparing {name}", n, len(asked))
         weights = part.weights
         assert isinstance(weights, VectorWeights)
-        beside = path.with_suffix(f".{os.getpid()}.new")
-        built(weights.vectors * weights.gain[:, None], beside, threads=threads)
-        beside.replace(path)
+        beside = [path.with_name(f"{path.name}.{os.getpid()}.new") for path in paths]
+        graph = built(weights.vectors * weights.gain[:, None], beside[0], threads=threads)
+        neighbours(graph, weights.vectors, NEIGHBOURS, beside[1], threads=threads)
+        for made, path in zip(beside, paths, strict=True):
+            made.replace(path)
     return folder
+
+
+def graph_path(folder: Path, name: str) -> Path:
+    """Return where the graph of a model lies."""
+    return folder / f"{name}.usearch"
+
+
+def neighbours_path(folder: Path, name: str) -> Path:
+    """Return where the best items for each single item of a model lie."""
+    return folder / f"{name}.npy"
 
 
 def by_vectors(space: Space) -> dict[str, VectorKNN]:
