@@ -10,7 +10,8 @@ ShelfspaceError
 │   └── SpaceError            a run folder is missing, damaged or of another format
 └── JobError                  a job that started and could not be finished   exit code 1
     ├── DirtyDataError        more rows were quarantined than is allowed
-    └── GateError             the new space is worse than a plain baseline
+    ├── GateError             the new space is worse than a plain baseline
+    └── StoreError            the store cannot be read or written just now
 """
 
 import difflib
@@ -66,6 +67,10 @@ class DirtyDataError(JobError):
 
 class GateError(JobError):
     """The new space is worse than a plain baseline."""
+
+
+class StoreError(JobError):
+    """The store cannot be read or written just now."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 """Fixtures that every test may use."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 for name in (
@@ -29,6 +31,16 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set SHELFSPACE_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """Give a folder that others may enter: under root, PostgreSQL runs as another user, to whom pytest's are closed."""
+    with tempfile.TemporaryDirectory(prefix="shelfspace-") as folder, pytest.MonkeyPatch.context() as patch:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "run").mkdir(mode=0o700)
+        patch.setenv("XDG_RUNTIME_DIR", f"{folder}/run")
+        yield Path(folder)
 
 
 def write_small_shop(folder: Path, *, seed: int = 0) -> Path:

