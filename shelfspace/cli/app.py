@@ -2,9 +2,6 @@
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +9,7 @@ import typer
 
 import shelfspace
 from shelfspace import config
-from shelfspace.cli import asking, screen, spaces, tables
+from shelfspace.cli import asking, screen, serving, spaces, tables, updating
 from shelfspace.errors import GateError, ShelfspaceError
 from shelfspace.fitting import FITS
 from shelfspace.shop import demo as demo_shops
@@ -67,7 +64,7 @@ def train(
     as_json: JSON = False,
 ) -> None:
     """Read, tune on validation, measure once on test, fit on everything and write a run folder."""
-    with _told() as told:
+    with screen.told() as told:
         shelfspace.train(
             source,
             out=out,
@@ -91,7 +88,7 @@ def fit(
     as_json: JSON = False,
 ) -> None:
     """Fit a task of a run anew, on the run's data; the rest of the space stays as it is."""
-    with _told() as told:
+    with screen.told() as told:
         shelfspace.fit(run, task, sets=sets or (), told=told)
     _show_metrics(run, as_json)
 
@@ -105,7 +102,7 @@ def evaluate(
     as_json: JSON = False,
 ) -> None:
     """Measure a run's models again, with the settings it chose; under another protocol, if asked."""
-    with _told() as told:
+    with screen.told() as told:
         gate = shelfspace.evaluate(run, protocol=protocol, sets=sets or (), told=told)
     screen.show(json.dumps(gate.metrics, ensure_ascii=False) if as_json else tables.metrics(gate.metrics))
     if strict and gate.verdict == "worse":
@@ -157,7 +154,7 @@ def tune(
     as_json: JSON = False,
 ) -> None:
     """Look for the best settings of a run on validation, and write a settings file that has them."""
-    with _told(lines=False) as told:
+    with screen.told(lines=False) as told:
         found = shelfspace.tune(
             source,
             out=out,
@@ -263,6 +260,10 @@ def demo(folder: Annotated[Path, typer.Argument(help="where the shop is written"
     screen.say(f"written: {demo_shops.complete_journey(folder)}")
 
 
+for _command in (serving.serve, serving.variants, updating.update, updating.rollback, updating.versions):
+    app.command()(_command)
+app.add_typer(serving.keys, name="keys")
+
 for _name, _task in TASKS.items():
     app.command(_name)(asking.command(_name, _task))
 
@@ -277,22 +278,6 @@ def main() -> None:
     except OSError as problem:
         screen.fail(f"{problem.filename or 'a file'}: {problem.strerror or problem}")
         sys.exit(1)
-
-
-@contextmanager
-def _told(*, lines: bool = True) -> Iterator[Callable[[str, int, int], None]]:
-    """Show what a long job is doing, and the time it has left; where nobody sees a bar, a line for each step."""
-    with screen.progress() as bar:
-        task = bar.add_task("starting", total=None)
-        begun, said = time.monotonic(), [""]
-
-        def told(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-            if lines and not bar.console.is_terminal and what != said[0]:
-                screen.say(f"{time.monotonic() - begun:6.0f} s  {what}")
-                said[0] = what
-
-        yield told
 
 
 def _show_metrics(run: Path, as_json: bool) -> None:

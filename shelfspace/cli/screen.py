@@ -1,6 +1,7 @@
 """What the shell prints: answers to standard output, everything else to standard error."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
@@ -58,3 +59,19 @@ def working(what: str) -> Iterator[None]:
     """Show that something is going on that cannot say how much is left."""
     with _errors.status(f"{what} …"):
         yield
+
+
+@contextmanager
+def told(*, lines: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """Show what a long job is doing, and the time it has left; where nobody sees a bar, a line for each step."""
+    with progress() as bar:
+        task = bar.add_task("starting", total=None)
+        begun, said = time.monotonic(), [""]
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+            if lines and not bar.console.is_terminal and what != said[0]:
+                say(f"{time.monotonic() - begun:6.0f} s  {what}")
+                said[0] = what
+
+        yield tell
