@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shelfspace.tasks.pasts import Event
     from shelfspace.tasks.results import Hit, Hits
     from shelfspace.tuning import tune
+    from shelfspace.updating import rollback, update
 
 __all__ = [
     "Event",
@@ -40,8 +41,10 @@ __all__ = [
     "fit",
     "offpolicy",
     "open",
+    "rollback",
     "train",
     "tune",
+    "update",
 ]
 
 __version__ = "0.1.0"
@@ -61,8 +64,10 @@ _HOMES = {
     "evaluate": "shelfspace.pipeline",
     "fit": "shelfspace.pipeline",
     "offpolicy": "shelfspace.evaluation.impressions",
+    "rollback": "shelfspace.updating",
     "train": "shelfspace.pipeline",
     "tune": "shelfspace.tuning",
+    "update": "shelfspace.updating",
 }
 
 

@@ -6,7 +6,7 @@ RUN/rules.toml   what the shop wants shown or not; changed by hand, read when th
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -82,11 +82,15 @@ class Holding(Contents):
             f"{self.history.num_events:,} events, {self.vectors.shape[1]} dimensions{where})"
         )
 
-    def save(self, run: str | Path) -> Path:
+    def save(self, run: str | Path, *, ready: Callable[[int], object] | None = None) -> Path:
         """Write the space into a run folder as its next version and make that the current one.
 
         A version is written beside the others and renamed when whole: a job killed at any moment leaves the old
         space as it was.
+
+        Args:
+            run: the run folder.
+            ready: called with the number of the version when it is whole, before it is the current one.
 
         Returns:
             The folder of the version.
@@ -99,6 +103,8 @@ class Holding(Contents):
         unfinished.mkdir()
         write(self, unfinished)
         unfinished.rename(spaces / str(number))
+        if ready is not None:
+            ready(number)
         disk.replace(Path(run) / "current", str(number))
         return spaces / str(number)
 

@@ -28,7 +28,7 @@ from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import SpaceError
 from shelfspace.explaining.graph import FittedExplain
 from shelfspace.features import Facts
-from shelfspace.index import Index, open_index
+from shelfspace.index import Index, open_index, without_secrets
 from shelfspace.linear.models import RETRIEVERS
 from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import Listed
@@ -120,7 +120,7 @@ def write(space: Contents, folder: Path) -> None:
         "now": history.now,
         "num_items": len(catalogue),
         "blocks": dict(space.blocks),
-        "index": space.address,
+        "index": without_secrets(space.address),
         "seq": space.seq,
     }
     replace(folder / "space.json", json.dumps(about, indent=1))

@@ -1,6 +1,7 @@
 """The exported towers, run by onnxruntime. B rows, N items, T history length, D embedding_dim."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -133,6 +134,9 @@ def _beside(files: Callable[[str], bytes], prefix: str, name: str) -> bytes:
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = int(
+        os.environ.get("OMP_NUM_THREADS", "0")
+    )  # it does not look there itself
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 

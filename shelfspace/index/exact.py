@@ -100,8 +100,11 @@ class Exact:
     def save(self, folder: Path) -> None:
         """Write `vectors.npy` and `present.npy`."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "vectors.npy", self._vectors)
-        np.save(folder / "present.npy", self._present)
+        for name, array in (("vectors.npy", self._vectors), ("present.npy", self._present)):
+            beside = folder / f"{name}.new"
+            with beside.open("wb") as file:
+                np.save(file, array)
+            beside.replace(folder / name)  # the old file may be the one that is mapped
 
     def load(self, folder: Path) -> None:
         """Map `vectors.npy` into memory; see `Index.load`."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime  # noqa: F401  (before USearch: after USearch 2.26 it ends the process)
 from scipy import sparse
 from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import BatchMatches

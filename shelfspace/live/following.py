@@ -4,6 +4,7 @@ N items of the version, more with what was put since.
 """
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -44,6 +45,9 @@ DAY = 86_400.0
 MOST_UNHEARD = 100_000
 """Events of items that nobody knows are kept so many, for the case that the item comes."""
 
+COUNTED_EVERY = 2.0
+"""Seconds between two times that popularity is counted anew."""
+
 GROWING = frozenset({"similar", "recommend", "search"})
 """The tasks that answer with listings that came later; the others do after the next update."""
 
@@ -65,6 +69,8 @@ class Following:
         self.kinds = list(space.kinds)
         self.followed = Followed(space.history, space.users, kind_weights(space.kinds), store.fingerprint)
         self.moving = self._moving()
+        self._shared: dict[str, Shared] = {}
+        self._counted = -np.inf
         self.deleted: set[str] = set()
         self.listings: dict[str, dict[str, Any]] = {}
         self.forgot = False
@@ -113,9 +119,12 @@ class Following:
         """
         with self._lock:
             listings, self.listings = self.listings, {}
-        for moving in self.moving:
-            if moving.moved:
-                moving.renew(len(self.catalogue))
+        if time.monotonic() - self._counted >= COUNTED_EVERY:
+            self._counted = time.monotonic()
+            for name, moving in zip(self._popular, self.moving, strict=True):
+                if moving.moved:
+                    moving.renew(len(self.catalogue))
+                    self._shared[name].look()
         if not listings and not self.forgot:
             return False
         if self.forgot:
@@ -127,9 +136,16 @@ class Following:
             self._publish()
         return True
 
+    def knows(self, item_id: str) -> bool:
+        """Return whether an item is in the catalogue, or will be when it has been read."""
+        return item_id in self.listings or self.catalogue.ids.find(item_id) is not None
+
     def waits(self) -> bool:
         """Return whether there is something for `renew` to do."""
-        return bool(self.listings) or self.forgot or any(moving.moved for moving in self.moving)
+        if self.listings or self.forgot:
+            return True
+        moved = any(moving.moved for moving in self.moving)
+        return moved and time.monotonic() - self._counted >= COUNTED_EVERY
 
     def _event(self, record: Record) -> None:
         if record.item_id is None:
@@ -299,7 +315,8 @@ class Following:
 
     def _narrow(self, name: str, part: Retriever, more: Retriever) -> Narrow:
         if isinstance(more, Popularity):
-            return Shared(more)
+            self._shared[name] = Shared(more)
+            return self._shared[name]
         if isinstance(part, Repeat):
             return Again(part, self.num_base)
         weights: Any = getattr(part, "weights", None)
@@ -318,7 +335,9 @@ class Following:
         return Whole(more)
 
     def _moving(self) -> list[Moving]:
-        popular = {n: p for n, p in self.base.blend.retrievers.items() if isinstance(p, Popularity)}
+        blend = self.base.blend
+        used = {name: blend.retrievers[name] for name in sorted(blend.used)}
+        popular = {name: part for name, part in used.items() if isinstance(part, Popularity)}
         self._popular = list(popular)
         return [Moving.of(copy(part), self.base.history) for part in popular.values()]
 

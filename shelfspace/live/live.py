@@ -84,6 +84,10 @@ class Live:
         grows = task in GROWING and not (task == "recommend" and "newcomers" in following.base.tasks)
         return following.space if grows else following.plain
 
+    def knows(self, item_id: str) -> bool:
+        """Return whether an item is in the catalogue, or has been put into it just now."""
+        return self._following.knows(item_id)
+
     def catch_up(self) -> None:
         """Take in what was kept since. Microseconds where nothing was; an unreadable store is left for a second."""
         if self._retry_at and time.monotonic() < self._retry_at:
@@ -127,7 +131,7 @@ class Live:
             current = version_of(self.run)
             if current in (self.version, self.refused):
                 return False
-            following = _following(self.run, current, self.store)
+            following = _following(self.run, current, self.store, threads=1)
             seq = _caught_up(following, self.store, following.base.seq)
             following.renew()
             with self._taking:
@@ -149,9 +153,9 @@ class Live:
             self.follow_version()
 
 
-def _following(run: Path, version: int, store: Store) -> Following:
+def _following(run: Path, version: int, store: Store, *, threads: int = 0) -> Following:
     space = Space.open(run)
-    return Following(space, graphs_of(run, version, space), store)
+    return Following(space, graphs_of(run, version, space, threads=threads), store)
 
 
 def _caught_up(following: Following, store: Store, seq: int) -> int:

@@ -4,7 +4,7 @@ What a model makes of a past is mostly a sum over past items; it is kept, and a 
 items, P past items, M modelled items, D numbers of a vector, S numbers of a sum, R rows asked.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -32,8 +32,13 @@ MOST_FETCHED = 4_096
 """More are not asked of a graph: then every item that may be answered is scored."""
 
 
-MOST_CARRIED = 8
-"""After so many events the best items are looked for in the graph again, not among those that were best before."""
+MOST_POPULAR = 8_192
+"""So many of the most popular are kept in order."""
+
+LEAST_CARRIED = 0.8
+"""Where less of a sum was there when its best items were looked for, a graph is asked again."""
+
+_COLUMNS = ("item", "time", "weight", "kind", "basket")
 
 
 class Narrow(Protocol):
@@ -48,8 +53,8 @@ class Narrow(Protocol):
         """Return what is kept of a past."""
         ...
 
-    def more(self, kept: Any, past: History) -> Any:
-        """Return what is kept of a past that is longer by its last event than the one of which `kept` was."""
+    def more(self, kept: Any, past: History, start: int) -> Any:
+        """Return what is kept of a past that goes on, from its event `start`, the one of which `kept` was."""
         ...
 
     def best(self, kept: Any, past: History, allowed: Mask, k: int) -> Rows:
@@ -66,12 +71,12 @@ class Sum:
     """A sum over a past, as of its last event.
 
     parts: float32 [S];  total: of the weights;  top: the best items found for it so far, best first, as many as were
-    asked for, and after how many events since they were looked for; none: not looked for yet.
+    asked for, and the share of the sum that was there when they were looked for; none: not looked for yet.
     """
 
     parts: Floats
     total: float
-    top: list[tuple[int, int, Rows]] = field(default_factory=list)
+    top: list[tuple[int, float, Rows]] = field(default_factory=list)
 
     @property
     def nbytes(self) -> int:
@@ -97,22 +102,28 @@ class Summed:
         summed = np.bincount(place, values, minlength=len(items)).astype(np.float32)
         return Sum(self._terms(items, summed), float(values.sum()))
 
-    def more(self, kept: Sum, past: History) -> Sum:
-        """Return the sum with one more event. O(S)."""
-        gap = np.array([past.time[-1] - past.time[-2]])
-        fade = float(decay(gap, self.part.history_half_life)[0])
-        parts, total = kept.parts * np.float32(fade), kept.total * fade
-        if past.item[-1] >= self._num_items:
-            return Sum(parts, total)
-        parts += self._terms(past.item[-1:], past.weight[-1:])
-        return Sum(parts, total + float(past.weight[-1]))
+    def more(self, kept: Sum, past: History, start: int) -> Sum:
+        """Return the sum with the events from `start` on. O(S) each."""
+        faded = self.faded(past, start)
+        if past.num_events == start + 1 and past.item[-1] < self._num_items:  # by far the most often
+            parts = kept.parts * faded
+            parts += self._terms(past.item[start:], past.weight[start:])
+            return Sum(parts, kept.total * float(faded) + float(past.weight[-1]))
+        rest = replace(past, **{name: getattr(past, name)[start:] for name in _COLUMNS})
+        added = self.begin(rest)
+        return Sum(kept.parts * faded + added.parts, kept.total * float(faded) + added.total)
+
+    def faded(self, past: History, start: int) -> np.float32:
+        """Return by how much what was before an event has faded at the last one."""
+        gap = max(0.0, float(past.time[-1] - past.time[start - 1]))
+        return np.float32(2.0 ** (-gap / self.part.history_half_life))
 
     def scale(self, kept: Sum, past: History) -> np.float32:
         """Return what every score is multiplied by: how old the past is by now, and how long it was."""
         if kept.total <= 0:
             return np.float32(0.0)
-        since = np.array([0.0 if past.now is None else past.now - past.time[-1]])
-        fade = float(decay(since, self.part.history_half_life)[0])
+        since = 0.0 if past.now is None else max(0.0, past.now - float(past.time[-1]))
+        fade = 2.0 ** (-since / self.part.history_half_life)
         if fade == 0.0:
             return np.float32(0.0)
         return np.float32(fade * (fade * kept.total) ** -self.part.history_power)
@@ -161,7 +172,7 @@ class Dense(Summed):
             if asked >= most:
                 return rows
         rows = ordered(self.weights.items, kept.parts * self.gain, most)
-        kept.top[:] = [(most, 0, rows)]
+        kept.top[:] = [(most, 1.0, rows)]
         return rows
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
@@ -189,7 +200,8 @@ class Dense(Summed):
             one: Floats = self.weights.matrix[place[0]] * values[0]
             return one
         row = sparse.csr_array((values, place, [0, len(place)]), shape=(1, self._size))
-        return np.asarray(row @ self.weights.matrix, np.float32)[0]
+        several: Floats = np.asarray(row @ self.weights.matrix, np.float32)[0]
+        return several
 
 
 @dataclass(frozen=True)
@@ -205,13 +217,16 @@ class Vectors(Summed):
     nearest: Nearest
     neighbours: Rows
 
-    def more(self, kept: Sum, past: History) -> Sum:
-        """Return the sum with one more event; what was best before, and what is near the event's item, is looked at."""
-        longer, item = super().more(kept, past), int(past.item[-1])
-        for asked, since, rows in kept.top:
-            if since < MOST_CARRIED and item < len(self.neighbours):
-                looked_at = np.union1d(rows, self.neighbours[item])
-                longer.top[:] = [(asked, since + 1, self._ordered(longer, looked_at))]
+    def more(self, kept: Sum, past: History, start: int) -> Sum:
+        """Return the sum with more events; what was best before, and what is near their items, is looked at."""
+        longer, items = super().more(kept, past, start), past.item[start:]
+        for asked, share, rows in kept.top:
+            share *= kept.total * float(self.faded(past, start)) / max(longer.total, 1e-30)
+            if share >= LEAST_CARRIED and (items < len(self.neighbours)).all():
+                looked_at = np.concatenate([rows, self.neighbours[items].ravel()])
+                if len(looked_at) > 2 * asked:
+                    looked_at = self._ordered(longer, np.unique(looked_at))[:asked]
+                longer.top[:] = [(asked, share, looked_at)]
         return longer
 
     def best(self, kept: Sum, past: History, allowed: Mask, k: int) -> Rows:
@@ -222,10 +237,10 @@ class Vectors(Summed):
         num_allowed = int(np.count_nonzero(allowed))
         fetch = 2 * k * -(-len(allowed) // max(num_allowed, 1))
         while num_allowed > FEW_ALLOWED and fetch <= MOST_FETCHED:
-            top = self._top(kept, fetch)
+            share, top = self._top(kept, fetch)
             found = top[allowed[top]]
-            if len(found) >= k:
-                return found[:k]
+            if len(found) >= k:  # what was carried over is in no order: all of it is a candidate
+                return found[:k] if share == 1.0 else found
             fetch *= 2
         return self._ordered(kept, np.flatnonzero(allowed).astype(np.int32))[:k]
 
@@ -237,13 +252,13 @@ class Vectors(Summed):
         found *= self.scale(kept, past)
         return found
 
-    def _top(self, kept: Sum, fetch: int) -> Rows:
-        for asked, _, rows in kept.top:
+    def _top(self, kept: Sum, fetch: int) -> tuple[float, Rows]:
+        for asked, share, rows in kept.top:
             if asked >= fetch:
-                return rows
+                return share, rows
         rows = self._ordered(kept, self.nearest.search(kept.parts, fetch))
-        kept.top[:] = [(fetch, 0, rows)]
-        return rows
+        kept.top[:] = [(fetch, 1.0, rows)]
+        return 1.0, rows
 
     def _ordered(self, kept: Sum, rows: Rows) -> Rows:
         return ordered(rows, (self.vectors[rows] @ kept.parts) * self.gain[rows], len(rows))
@@ -261,42 +276,46 @@ class Vectors(Summed):
         return terms
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shared:
-    """Popularity: the same for everybody."""
+    """Popularity: the same for everybody.
+
+    order: the most popular items, the most popular first; `look` counts them again when popularity has moved.
+    """
 
     asks_when: ClassVar[bool] = False
     part: Popularity
+    order: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.look()
+
+    def look(self) -> None:
+        """Put the items in order. O(N)."""
+        rows = np.arange(len(self.part.popularity), dtype=np.int32)
+        self.order = ordered(rows, self.part.popularity, MOST_POPULAR)
 
     def begin(self, past: History) -> None:
         """Keep nothing."""
 
-    def more(self, kept: None, past: History) -> None:
+    def more(self, kept: None, past: History, start: int) -> None:
         """Keep nothing."""
 
     def best(self, kept: None, past: History, allowed: Mask, k: int) -> Rows:
-        """Return the k most popular: of the first in order as many as it takes."""
-        order, look = self._order(), 4 * k + past.num_events
-        while True:
+        """Return the k most popular: of the first in order as many as it takes, or of all."""
+        order, look = self.order, 4 * k
+        while look < len(order):
             found = order[:look]
             found = found[allowed[found]]
-            if len(found) >= k or look >= len(order):
+            if len(found) >= k:
                 return found[:k]
             look *= 4
+        rows = np.flatnonzero(allowed[: len(self.part.popularity)]).astype(np.int32)
+        return ordered(rows, self.part.popularity[rows], k)
 
     def at(self, kept: None, past: History, rows: Rows) -> Floats:
         """Return the scores of items."""
         return self.part.popularity[rows]
-
-    def _order(self) -> Rows:
-        """Return the items from the most popular on; counted again where popularity has moved."""
-        popularity = self.part.popularity
-        kept: tuple[Floats, Rows] | None = self.__dict__.get("order")
-        if kept is None or kept[0] is not popularity:
-            order = np.argsort(-popularity, kind="stable").astype(np.int32)
-            kept = popularity, order[popularity[order] > 0]
-            self.__dict__["order"] = kept
-        return kept[1]
 
 
 @dataclass(frozen=True)
@@ -310,7 +329,7 @@ class Again:
     def begin(self, past: History) -> None:
         """Keep nothing: how due an item is changes with the moment."""
 
-    def more(self, kept: None, past: History) -> None:
+    def more(self, kept: None, past: History, start: int) -> None:
         """Keep nothing."""
 
     def best(self, kept: None, past: History, allowed: Mask, k: int) -> Rows:
@@ -348,7 +367,7 @@ class Whole:
         found: Floats = self.part.score(past)[0]
         return found
 
-    def more(self, kept: Floats, past: History) -> Floats:
+    def more(self, kept: Floats, past: History, start: int) -> Floats:
         """Score every item again."""
         return self.begin(past)
 

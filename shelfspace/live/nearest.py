@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime  # noqa: F401  (before USearch: after USearch 2.26 it ends the process)
 from usearch.compiled import MetricKind
 from usearch.index import Index as Graph
 

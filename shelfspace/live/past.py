@@ -22,6 +22,10 @@ class Columns(NamedTuple):
     kind: npt.NDArray[np.int8]
     basket: npt.NDArray[np.int32]
 
+    def where(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Columns":
+        """Return some of the events, or all in another order."""
+        return Columns(*(column[rows] for column in self))  # type: ignore[arg-type]
+
 
 @dataclass(slots=True)
 class Since:
@@ -92,14 +96,22 @@ class Followed:
 
     def latest(self, user: str, item: int) -> float | None:
         """Return when a shopper took an item last, None where they never did. O(E)."""
-        items, times, *_ = self.columns(user)
-        there = np.flatnonzero(items == item)
-        return float(times[there].max()) if len(there) else None
+        found: float | None = None
+        row = self._row(user)
+        if row >= 0:
+            part = slice(*self.base.indptr[row : row + 2].tolist())
+            there = np.flatnonzero(self.base.item[part] == item)
+            found = float(self.base.time[part][there[-1]]) if len(there) else None
+        own = self.own(user)
+        if own is not None and item in own.item:
+            times = [time for one, time in zip(own.item, own.time, strict=True) if one == item]
+            found = max([*times, *([found] if found is not None else [])])
+        return found
 
     def columns(self, user: str) -> Columns:
         """Return items, times, weights, kinds and baskets of one shopper, the earliest first."""
         row, base = self._row(user), self.base
-        part = slice(*base.indptr[row : row + 2]) if row >= 0 else slice(0, 0)
+        part = slice(*base.indptr[row : row + 2].tolist()) if row >= 0 else slice(0, 0)
         item, time, kind, basket = base.item[part], base.time[part], base.kind[part], base.basket[part]
         weight = base.weight[part]
         own = self.own(user)
@@ -113,7 +125,7 @@ class Followed:
         basket = np.concatenate([basket, np.array(own.basket, np.int32)])
         if len(time) > 1 and (time[1:] < time[:-1]).any():  # something came late
             order = np.argsort(time, kind="stable")
-            return Columns(item[order], time[order], weight[order], kind[order], basket[order])
+            return Columns(item, time, weight, kind, basket).where(order)
         return Columns(item, time, weight, kind, basket)
 
     def rows(self, users: Sequence[str]) -> npt.NDArray[np.int32]:
@@ -127,7 +139,8 @@ class Followed:
         return self.forgotten.get(self.fingerprint(user), 0) if self.forgotten else 0
 
     def _row(self, user: str) -> int:
-        return int(self.rows([user])[0])
+        row = self.users.find(user)
+        return -1 if row is None or self._forgotten_at(user) else row
 
     def _basket(self, name: str) -> int:
         """Return the number of a basket; those of the base are below."""
@@ -185,8 +198,7 @@ class View:
         for user in users:
             found = self.followed.columns(user)
             if len(found.item) and found.item.max() >= self.num_items:
-                kept = found.item < self.num_items
-                yield Columns(*(column[kept] for column in found))
+                yield found.where(found.item < self.num_items)
             else:
                 yield found
 

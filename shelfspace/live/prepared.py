@@ -3,6 +3,7 @@
 RUN/serving/N/   NAME.usearch and NAME.npy a model; may be deleted at any time, and is then made again
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -44,7 +45,13 @@ def graphs_of(run: Path, version: int, space: Space, *, told: Told | None = None
     """Make the graphs of a version, where they are not there yet, and return their folder."""
     folder = run / FOLDER / str(version)
     folder.mkdir(parents=True, exist_ok=True)
-    asked = by_vectors(space)
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process makes them, the others wait
+        _make(folder, by_vectors(space), told, threads)
+    return folder
+
+
+def _make(folder: Path, asked: dict[str, VectorKNN], told: Told | None, threads: int) -> None:
     for n, (name, part) in enumerate(asked.items()):
         paths = graph_path(folder, name), neighbours_path(folder, name)
         if all(path.is_file() for path in paths):
@@ -58,7 +65,6 @@ def graphs_of(run: Path, version: int, space: Space, *, told: Told | None = None
         neighbours(graph, weights.vectors, NEIGHBOURS, beside[1], threads=threads)
         for made, path in zip(beside, paths, strict=True):
             made.replace(path)
-    return folder
 
 
 def graph_path(folder: Path, name: str) -> Path:

@@ -24,19 +24,47 @@ FEW = 8
 MOST_BYTES = 256_000_000
 """What is kept of pasts, in all."""
 
+FIRST = 8
+"""So many events at the begin of a past say whose it may be."""
+
+MOST_ADDED = 64
+"""Of a past that has more new events than these the sums are made anew."""
+
 Kept = dict[str, Any]
 
 
-class Pasts:
-    """What models keep of pasts, by what is in them: a past that goes on is found by what it was before.
+@dataclass(slots=True)
+class Entry:
+    """What models keep of a past.
 
-    The key is a digest of the items, weights and relative times of a past, so that nothing has to be told when it
-    changes, and what was never asked again falls out first.
+    size: how many events it had;  digest: of them;  moment: who asked when, of what depends on it;
+    sums: what depends on the past alone;  others: what depends on the moment, too.
+    """
+
+    size: int
+    digest: bytes
+    moment: bytes
+    sums: Kept
+    others: Kept
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, about."""
+        return 500 + sum(
+            int(getattr(own, "nbytes", 0)) for own in (*self.sums.values(), *self.others.values())
+        )
+
+
+class Pasts:
+    """What models keep of pasts, by what is in them: nothing has to be told when a past changes.
+
+    A past is looked up by its first events. What is kept of it holds where a digest of all the events it had is that of
+    as many events now; then only those that came since are added. What was not asked for longest falls out first.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self.most_bytes = most_bytes
-        self._kept: OrderedDict[bytes, tuple[Kept, int]] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[Entry, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -44,26 +72,26 @@ class Pasts:
         return len(self._kept)
 
     def of(self, past: History, narrow: Mapping[str, Narrow]) -> Kept:
-        """Return what these models keep of a past; made from what was kept of it without its last event, if it was."""
-        key, size = _digest(past, past.num_events), past.num_events
-        sums = {name: model for name, model in narrow.items() if not model.asks_when}
-        others = {name: model for name, model in narrow.items() if model.asks_when}
-        kept = self._take(key)
-        if kept is None and size > 1:
-            before = self._take(_digest(past, size - 1)) or {}
-            kept = {name: sums[name].more(own, past) for name, own in before.items() if name in sums}
-        found = self._completed(key, kept or {}, sums, past)
-        if not others:
-            return found
-        key += _moment(past)
-        return found | self._completed(key, self._take(key) or {}, others, past)
-
-    def _completed(self, key: bytes, kept: Kept, narrow: Mapping[str, Narrow], past: History) -> Kept:
+        """Return what these models keep of a past; made from what was kept of its first events, where there is any."""
+        size, moment = past.num_events, _moment(past)
+        key, digest = _digest(past, min(size, FIRST)), _digest(past, size)
+        before = self._take(key)
+        entry = Entry(size, digest, moment, {}, {})
+        if before is not None and before.digest == digest:
+            entry.sums = before.sums
+            entry.others = before.others if before.moment == moment else {}
+        elif before is not None and self._goes_on(before, past):
+            entry.sums = {
+                name: narrow[name].more(own, past, before.size)
+                for name, own in before.sums.items()
+                if name in narrow
+            }
         for name, model in narrow.items():
+            kept = entry.others if model.asks_when else entry.sums
             if name not in kept:
                 kept[name] = model.begin(past)
-        self._put(key, kept)
-        return kept
+        self._put(key, entry)
+        return entry.sums | entry.others
 
     def clear(self) -> None:
         """Keep nothing."""
@@ -71,20 +99,26 @@ class Pasts:
             self._kept.clear()
             self._bytes = 0
 
-    def _take(self, key: bytes) -> Kept | None:
+    def _goes_on(self, before: Entry, past: History) -> bool:
+        added = past.num_events - before.size
+        return 0 < added <= MOST_ADDED and before.size > 0 and before.digest == _digest(past, before.size)
+
+    def _take(self, key: bytes) -> Entry | None:
+        """Return what is kept; two that ask at once of one past each keep a copy of their own."""
         with self._lock:
-            found = self._kept.pop(key, None)
+            found = self._kept.get(key)
             if found is None:
                 return None
-            self._bytes -= found[1]
-            return dict(found[0])
+            self._kept.move_to_end(key)
+            entry = found[0]
+            return Entry(entry.size, entry.digest, entry.moment, dict(entry.sums), dict(entry.others))
 
-    def _put(self, key: bytes, kept: Kept) -> None:
-        size = 500 + sum(int(getattr(own, "nbytes", 0)) for own in kept.values())
+    def _put(self, key: bytes, entry: Entry) -> None:
+        size = entry.nbytes
         with self._lock:
             before = self._kept.pop(key, None)
             self._bytes += size - (before[1] if before else 0)
-            self._kept[key] = kept, size
+            self._kept[key] = entry, size
             while self._bytes > self.most_bytes and len(self._kept) > 1:
                 self._bytes -= self._kept.popitem(last=False)[1][1]
 
@@ -94,9 +128,10 @@ def _digest(past: History, size: int) -> bytes:
     if not size:
         return b""
     age = (past.time[size - 1] - past.time[:size]).astype(np.float32)
-    return hashlib.blake2b(
-        past.item[:size].tobytes() + past.weight[:size].tobytes() + age.tobytes(), digest_size=16
-    ).digest()
+    told = hashlib.blake2b(past.item[:size].tobytes(), digest_size=16)
+    told.update(past.weight[:size].tobytes())
+    told.update(age.tobytes())
+    return told.digest()
 
 
 def _moment(past: History) -> bytes:
@@ -137,12 +172,23 @@ class Quick(Blend):
         self, past: History, allowed: npt.NDArray[np.bool_], mode: Mode, most: int
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Return the candidates of one shopper and their scores, int32 [C] and float32 [C]."""
-        [(_, weights)] = self._groups(past, mode)
+        weights = self.weights[mode]
+        if self.slices.get(mode):
+            [(_, weights)] = self._groups(past, mode)
         narrow = {name: self.narrow[name] for name in weighed(weights)}
         kept = self.pasts.of(past, narrow)
         found = [model.best(kept[name], past, allowed, most) for name, model in narrow.items()]
-        rows = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int32)
+        rows = _each_once(np.concatenate(found)) if found else np.zeros(0, np.int32)
         values = np.zeros(len(rows), np.float32)
         for name, model in narrow.items():
             values += np.float32(weights[name] * self.scales[name]) * model.at(kept[name], past, rows)
         return rows, values
+
+
+def _each_once(rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return rows in their order, each once; of few numbers this is quicker than `np.unique`."""
+    ordered = np.sort(rows)
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    once: npt.NDArray[np.int32] = ordered[first]
+    return once

@@ -99,7 +99,8 @@ class History:
 
     def lengths(self) -> npt.NDArray[np.int64]:
         """Return how many events each user has, int64 [U]."""
-        return np.diff(self.indptr)
+        counts: npt.NDArray[np.int64] = self.indptr[1:] - self.indptr[:-1]
+        return counts
 
     def user(self) -> npt.NDArray[np.int32]:
         """Return the user row of each event, int32 [E]."""

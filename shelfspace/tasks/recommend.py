@@ -152,7 +152,8 @@ class _Asked:
         allowed = self._allowed(block)
         scores = self._scores(block, allowed)
         self.newcomers.fill(start, scores, allowed)
-        unanswered = (block.lengths() == 0) & ~np.isfinite(scores).any(axis=1)
+        unanswered = block.lengths() == 0
+        unanswered[unanswered] = ~np.isfinite(scores[unanswered]).any(axis=1)
         if unanswered.any():  # no model of the blend knows what to show to somebody without a history
             scores[unanswered] = np.where(allowed[unanswered] & (self.popular > 0), self.popular, -np.inf)
         named = subjects[start : start + len(block)]

@@ -139,8 +139,11 @@ class Hits:
 
     def to_json(self) -> str:
         """Return `{"hits": [...], "notes": [...]}` and what is said beside them, snake_case, in the order of rank."""
-        said = {"hits": list(map(self._row, self.hits)), "notes": list(self.notes), **self.beside}
-        return json.dumps(said, ensure_ascii=False)
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `to_json` writes, as plain data."""
+        return {"hits": list(map(self._row, self.hits)), "notes": list(self.notes), **self.beside}
 
     def _row(self, hit: Hit) -> dict[str, Any]:
         row = {

@@ -9,7 +9,7 @@ satisfies no condition on it.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,13 @@ def where_mask(where: str | None, catalogue: Catalogue) -> Mask:
         return np.ones(len(catalogue), bool)
     if len(where) > MAX_LENGTH:
         raise FilterError(f"a filter of {len(where):,} characters is too long; the limit is {MAX_LENGTH:,}")
+    condition = _read(where)
+    return condition(catalogue)
+
+
+@lru_cache(maxsize=1_024)
+def _read(where: str) -> Condition:
+    """Return what a filter says; the same text is read once."""
     try:
         condition: Condition = _GRAMMAR.parse_string(where, parse_all=True)[0]
     except pp.ParseException as problem:
@@ -48,7 +55,7 @@ def where_mask(where: str | None, catalogue: Catalogue) -> Mask:
         ) from None
     except RecursionError:
         raise FilterError("the filter is nested too deeply") from None
-    return condition(catalogue)
+    return condition
 
 
 def _field(name: str, catalogue: Catalogue) -> pa.Array:

@@ -71,3 +71,14 @@ def test_addresses():
         open_index("qdrand://localhost", 4)
     with pytest.raises(ConfigError, match="dim"):
         open_index("exact", 0)
+
+
+def test_it_is_saved_where_it_was_loaded_from(tmp_path):
+    index = Exact(2)
+    index.add([0, 1], [[1.0, 0.0], [0.0, 1.0]])
+    index.save(tmp_path)
+    again = Exact(2)
+    again.load(tmp_path)
+    again.save(tmp_path)
+    assert again.vectors.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["present.npy", "vectors.npy"]

@@ -1,0 +1,191 @@
+"""A load on a server of this machine: connections that ask one after the other, at a rate or as fast as they can.
+
+Not a benchmark by itself; `serving.py` and `freshness.py` use it.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass
+class Taken:
+    """How long requests took, in milliseconds by kind, and what was not answered well."""
+
+    times: dict[str, list[float]] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, milliseconds: float, status: int) -> None:
+        """Note a request."""
+        self.times.setdefault(kind, []).append(milliseconds)
+        if status != 200:
+            self.failed[f"{kind} {status}"] = self.failed.get(f"{kind} {status}", 0) + 1
+
+    def figures(self, *kinds: str) -> dict[str, float]:
+        """Return the count and the quantiles of some kinds together."""
+        times = np.concatenate([self.times.get(kind, []) for kind in kinds])
+        quantiles = {f"p{q:g}_ms": round(float(np.percentile(times, q)), 2) for q in (50, 90, 99, 99.9)}
+        return {"requests": len(times), **quantiles, "max_ms": round(float(times.max()), 2)}
+
+
+class Connection:
+    """A connection that asks one request after the other."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.reader: asyncio.StreamReader | None = None
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send a request and return status and body."""
+        if self.reader is None:
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
+        self.writer.write(f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n".encode() + body)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        answer = await self.reader.readexactly(length)
+        if b"connection: close" in head.lower():
+            self.close()
+        return int(head[9:12]), answer
+
+    def close(self) -> None:
+        """Close it; the next request opens another."""
+        if self.reader is not None:
+            self.writer.close()
+            self.reader = None
+
+
+@asynccontextmanager
+async def connections(port: int, number: int) -> AsyncIterator[list[Connection]]:
+    """Open connections, and close them at the end."""
+    made = [Connection(port) for _ in range(number)]
+    try:
+        yield made
+    finally:
+        for one in made:
+            one.close()
+
+
+async def at_rate(
+    made: list[Connection],
+    tasks: Iterator[Callable[[Connection], Awaitable[None]]],
+    *,
+    rate: float,
+    seconds: float,
+) -> float:
+    """Begin tasks at a steady rate, whatever the answers take, and return the rate that was reached.
+
+    A task waits for a free connection where all are busy, and its waiting counts: no answer hides behind another.
+    """
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for one in made:
+        free.put_nowait(one)
+
+    async def run(task: Callable[[Connection], Awaitable[None]]) -> None:
+        connection = await free.get()
+        try:
+            await task(connection)
+        finally:
+            free.put_nowait(connection)
+
+    running: set[asyncio.Task[None]] = set()
+    begun = time.perf_counter()
+    number = 0
+    while (now := time.perf_counter()) - begun < seconds:
+        while number < (now - begun) * rate:
+            running.add(one := asyncio.create_task(run(next(tasks))))
+            one.add_done_callback(running.discard)
+            number += 1
+        await asyncio.sleep(0.001)
+    if running:
+        await asyncio.wait(running, timeout=30)
+    return number / (time.perf_counter() - begun)
+
+
+@contextmanager
+def served(run: Path, workers: int, *options: str, log: Path | None = None) -> Iterator[tuple[int, subprocess.Popen]]:
+    """Serve a run on a free port, and stop at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("shelfspace")), "serve", str(run), "--port", str(port)]
+    said = Path(tempfile.mkdtemp(prefix="load-")) / "log"
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, "--workers", str(workers), *options], stdout=out, stderr=out, start_new_session=True
+        )
+        try:
+            wait_until_ready(process, said, workers)
+            yield port, process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+            if log is not None:
+                shutil.copy(said, log)
+            shutil.rmtree(said.parent)
+
+
+def wait_until_ready(process: subprocess.Popen, said: Path, workers: int, seconds: float = 600.0) -> None:
+    """Return when so many workers answer, as the log says."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        if said.read_text("utf-8").count('"a worker answers"') >= workers:
+            time.sleep(1.0)
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"the server does not answer:\n{said.read_text('utf-8')[-3000:]}")
+
+
+def worker_pids(port: int) -> list[int]:
+    """Return the processes that answer: all whose settings name the port."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes()
+            said = (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"shelfspace.service.worker\0" in command + b"\0" and f'"port":{port},'.encode() in said:
+            found.append(int(folder.name))
+    return found
+
+
+def memory(pids: list[int]) -> dict[str, float]:
+    """Return what processes hold in mebibytes: of their own, and what they share counted in parts."""
+    totals = {"Pss": 0.0, "Private_Dirty": 0.0, "Rss": 0.0}
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name in totals:
+                totals[name] += int(rest.split()[0]) / 1024
+    return {name: round(value, 1) for name, value in totals.items()}
+
+
+def machine() -> dict[str, object]:
+    """Return what this was run on."""
+    info = Path("/proc/cpuinfo").read_text()
+    model = next((line.split(": ")[1] for line in info.splitlines() if line.startswith("model name")), "?")
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "python": sys.version.split()[0]}
+
+
+def write(path: Path, figures: object) -> None:
+    """Write a result."""
+    path.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", "utf-8")

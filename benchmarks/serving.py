@@ -1,0 +1,233 @@
+"""The service under load, on the space of a year of a grocer's purchases (The Complete Journey, 92 thousand products).
+
+    shelfspace demo cj && shelfspace train cj/shop.toml --out RUN --set index.use=hnsw --set search.k1=1.2
+    python benchmarks/serving.py --run RUN [--seconds 30] [--rate 1000] [--workers 2]
+
+The load generator runs on the same machine. Requests begin at a steady rate, whatever the answers take, over 32
+connections; the time of a request counts from when it was due. Half of them are `GET /similar/ITEM`, ITEM drawn
+uniformly from all products, half are `GET /recommend/HOUSEHOLD`, drawn uniformly from all households with their whole
+history; before every second `recommend` an event of that household is sent and acknowledged, which is on disk then
+(SQLite, `synchronous=FULL`). The rate counts `similar` and `recommend` alone, events come on top. No answer is kept by
+the server: a question that comes again is answered anew. `distinct` is the share of questions whose product, or
+household and last event, had not been asked before. Before it is measured every household is asked for once on each
+worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time of these
+first answers is told by itself.
+
+`search` asks for two words of the title of a product drawn uniformly. `ingest` posts batches of 500 events over four
+connections. `memory` is that of the workers before and after so many requests of all these kinds.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from load import Connection, Taken, at_rate, connections, machine, memory, served, worker_pids, write
+
+import shelfspace as ss
+
+Task = Callable[[Connection], Awaitable[None]]
+
+
+class Load:
+    """What is asked."""
+
+    def __init__(self, run: Path, seed: int) -> None:
+        space = ss.open(run)
+        self.items = space.catalogue.ids.array.to_pylist()
+        self.users = space.users.array.to_pylist()
+        self.titles = [title.split() for title in space.titles]
+        self.last = float(space.history.now or 0.0) * 86_400
+        self.rng = np.random.default_rng(seed)
+        self.sent = itertools.count()
+        self.taken, self.asked, self.state = Taken(), set[tuple[str, str, int]](), dict[str, int]()
+        self.questions = 0
+
+    def any_item(self) -> str:
+        """Return a product."""
+        return self.items[int(self.rng.integers(len(self.items)))]
+
+    def event(self, user: str) -> dict[str, object]:
+        """Return an event of a shopper, after all that the space holds."""
+        n = next(self.sent)
+        return {
+            "event_id": f"load-{time.time_ns()}-{n}",
+            "user_id": user,
+            "item_id": self.any_item(),
+            "timestamp": self.last + n,
+        }
+
+    async def timed(self, kind: str, one: Connection, due: float, *what: object) -> bytes:
+        """Ask, and note how long after it was due the answer came."""
+        status, body = await one.ask(*what)  # type: ignore[arg-type]
+        self.taken.add(kind, (time.perf_counter() - due) * 1e3, status)
+        return body
+
+    def similar(self) -> Task:
+        """Return a question for what is like a product."""
+        item, due = self.any_item(), time.perf_counter()
+        self._note("similar", item)
+
+        async def task(one: Connection) -> None:
+            await self.timed("similar", one, due, "GET", f"/similar/{quote(item, safe='')}")
+
+        return task
+
+    def recommend(self, *, fresh: bool) -> Task:
+        """Return a question for what a household wants, after an event of theirs or not."""
+        user, due = self.users[int(self.rng.integers(len(self.users)))], time.perf_counter()
+        self.state[user] = self.state.get(user, 0) + fresh
+        self._note("recommend", user)
+
+        async def task(one: Connection) -> None:
+            start = due
+            if fresh:
+                await self.timed("event", one, due, "POST", "/events", json.dumps(self.event(user)).encode())
+                start = time.perf_counter()
+            await self.timed(
+                "recommend, fresh" if fresh else "recommend", one, start, "GET", f"/recommend/{quote(user, safe='')}"
+            )
+
+        return task
+
+    def search(self) -> Task:
+        """Return a search for two words of a title."""
+        words = self.titles[int(self.rng.integers(len(self.titles)))]
+        phrase = " ".join(self.rng.permutation(words)[:2]) or "bread"
+        due = time.perf_counter()
+
+        async def task(one: Connection) -> None:
+            await self.timed("search", one, due, "GET", f"/search/{quote(str(phrase), safe='')}")
+
+        return task
+
+    def mixed(self) -> Iterator[Task]:
+        """Yield questions, as the page says."""
+        for n in itertools.count():
+            yield self.similar() if n % 2 else self.recommend(fresh=n % 4 == 0)
+
+    def _note(self, kind: str, subject: str) -> None:
+        self.asked.add((kind, subject, self.state.get(subject, 0)))
+        self.questions += 1
+
+
+async def warm(load: Load, port: int, workers: int) -> dict[str, object]:
+    """Ask for every household once on each worker: the first answer makes what the later ones go on from."""
+    load.taken = Taken()
+
+    async def ask(one: Connection) -> None:
+        for user in load.users:
+            await load.timed("first", one, time.perf_counter(), "GET", f"/recommend/{quote(user, safe='')}")
+
+    async with connections(port, workers) as made:  # they are handed to the workers in turn
+        await asyncio.gather(*map(ask, made))
+    return load.taken.figures("first")
+
+
+async def speed(load: Load, port: int, rate: float, seconds: float) -> dict[str, object]:
+    """Measure the mixture at a rate."""
+    load.taken, load.asked, load.questions = Taken(), set(), 0
+    async with connections(port, 32) as made:
+        reached = await at_rate(made, load.mixed(), rate=rate, seconds=seconds)
+    taken = load.taken
+    return {
+        "asked per second": rate,
+        "answered per second": round(reached, 1),
+        "distinct": round(len(load.asked) / load.questions, 3),
+        "similar and recommend": taken.figures("similar", "recommend", "recommend, fresh"),
+        **{kind: taken.figures(kind) for kind in taken.times},
+        "not answered with 200": taken.failed,
+    }
+
+
+async def searching(load: Load, port: int, rate: float, seconds: float) -> dict[str, object]:
+    """Measure search at a rate."""
+    load.taken = Taken()
+    async with connections(port, 8) as made:
+        reached = await at_rate(made, (load.search() for _ in itertools.count()), rate=rate, seconds=seconds)
+    return {"answered per second": round(reached, 1), **load.taken.figures("search"), "failed": load.taken.failed}
+
+
+async def ingest(load: Load, port: int, seconds: float) -> dict[str, object]:
+    """Measure how many events are acknowledged a second."""
+    load.taken, batch = Taken(), 500
+    until = time.perf_counter() + seconds
+
+    async def send(one: Connection) -> int:
+        number = 0
+        while time.perf_counter() < until:
+            users = load.rng.integers(len(load.users), size=batch)
+            body = json.dumps([load.event(load.users[int(u)]) for u in users]).encode()
+            said = json.loads(await load.timed("batch", one, time.perf_counter(), "POST", "/events", body))
+            number += said["accepted"]
+        return number
+
+    async with connections(port, 4) as made:
+        begun = time.perf_counter()
+        accepted = sum(await asyncio.gather(*map(send, made)))
+        taken = time.perf_counter() - begun
+    return {"events per second": round(accepted / taken), "batch": batch, **load.taken.figures("batch")}
+
+
+async def measured(args: argparse.Namespace, port: int) -> dict[str, object]:
+    """Measure it all on one server."""
+    load = Load(args.run, seed=0)
+    found: dict[str, object] = {"first answer for a household, one at a time": await warm(load, port, args.workers)}
+    await speed(load, port, args.rate / 2, 8)
+    found["speed"] = {}
+    for rate in args.rates or [args.rate]:
+        found["speed"][f"{rate:g}"] = await speed(load, port, rate, args.seconds)  # type: ignore[index]
+        print(json.dumps(found["speed"][f"{rate:g}"], indent=1))  # type: ignore[index]
+    found["search"] = {f"{rate:g}": await searching(load, port, rate, args.seconds / 2) for rate in (20, 50)}
+    print(json.dumps(found["search"], indent=1))
+    if args.memory:
+        before = memory(worker_pids(port))
+        while load.questions < args.memory:
+            asked = load.questions
+            await speed(load, port, 600, min(60, (args.memory - asked) / 600))
+            load.questions += asked
+        after = memory(worker_pids(port))
+        found["memory"] = {
+            "requests": load.questions,
+            "MiB before": before,
+            "MiB after": after,
+            "growth of Pss": round(after["Pss"] / before["Pss"] - 1, 4),
+        }
+        print(json.dumps(found["memory"], indent=1))
+    found["ingest"] = await ingest(load, port, args.seconds / 2)
+    print(json.dumps(found["ingest"], indent=1))
+    return found
+
+
+def main() -> None:
+    """Serve, load and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--rate", type=float, default=1000)
+    parser.add_argument("--rates", type=float, nargs="*")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--memory", type=int, default=0, help="measure memory over so many requests")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/results/serving.json")
+    args = parser.parse_args()
+    with served(args.run, args.workers) as (port, _):
+        figures = asyncio.run(measured(args, port))
+    about = {
+        "command": "python benchmarks/serving.py --run RUN "
+        f"--seconds {args.seconds:g} --rate {args.rate:g} --workers {args.workers} --memory {args.memory}",
+        "machine": machine(),
+        "versions": {n: version(n) for n in ("fastapi", "uvicorn", "uvloop", "usearch", "numpy", "sqlalchemy")},
+        "workers": args.workers,
+    }
+    if args.write:
+        write(Path(__file__).parent / "results" / "serving.json", about | {"figures": figures})
+
+
+if __name__ == "__main__":
+    main()
