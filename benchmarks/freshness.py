@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
+import uvloop
 from load import Connection, Taken, at_rate, connections, machine, served, write
 from serving import Load
 
@@ -153,7 +154,9 @@ async def measured(args: argparse.Namespace, run: Path, port: int) -> dict[str, 
 
 def main() -> None:
     """Serve a copy of the run, tell it things, and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
@@ -164,7 +167,7 @@ def main() -> None:
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(args.run, run, ignore=shutil.ignore_patterns("store.db*"))
     with served(run, args.workers) as (port, _):
-        figures = asyncio.run(measured(args, run, port))
+        figures = uvloop.run(measured(args, run, port))
     about = {
         "command": f"python benchmarks/freshness.py --run RUN --repeats {args.repeats} --workers {args.workers} "
         f"--rate {args.rate:g}",

@@ -41,31 +41,54 @@ class Taken:
         return {"requests": len(times), **quantiles, "max_ms": round(float(times.max()), 2)}
 
 
-class Connection:
-    """A connection that asks one request after the other."""
+class Connection(asyncio.Protocol):
+    """A connection that asks one request after the other; as little as can be stands between it and the socket."""
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.reader: asyncio.StreamReader | None = None
+        self.transport: asyncio.Transport | None = None
+        self.held = b""
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request and return status and body."""
-        if self.reader is None:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        loop = asyncio.get_running_loop()
+        if self.transport is None:
+            await loop.create_connection(lambda: self, "127.0.0.1", self.port)
         kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
-        self.writer.write(f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n".encode() + body)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        answer = await self.reader.readexactly(length)
-        if b"connection: close" in head.lower():
+        self.answer: asyncio.Future[tuple[int, bytes]] = loop.create_future()
+        self.transport.write(f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n".encode() + body)  # type: ignore[union-attr]
+        return await self.answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport."""
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of an answer."""
+        self.held += data
+        end = self.held.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self.held[:end].lower()
+        length = int(head.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        if len(self.held) < end + 4 + length:
+            return
+        answer, self.held = (int(head[9:12]), self.held[end + 4 :]), b""
+        if b"connection: close" in head:
             self.close()
-        return int(head[9:12]), answer
+        self.answer.set_result(answer)
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        """Tell who waits that no answer comes."""
+        self.transport = None
+        if hasattr(self, "answer") and not self.answer.done():
+            self.answer.set_exception(ConnectionError("the server closed the connection"))
 
     def close(self) -> None:
         """Close it; the next request opens another."""
-        if self.reader is not None:
-            self.writer.close()
-            self.reader = None
+        if self.transport is not None:
+            self.transport.close()
+            self.transport = None
 
 
 @asynccontextmanager
@@ -115,8 +138,27 @@ async def at_rate(
     return number / (time.perf_counter() - begun)
 
 
+async def at_once(
+    made: list[Connection], tasks: Iterator[Callable[[Connection], Awaitable[None]]], *, seconds: float
+) -> float:
+    """Let each connection begin its next task when the one before is answered, and return the tasks a second."""
+    begun = time.perf_counter()
+
+    async def run(one: Connection) -> int:
+        number = 0
+        while time.perf_counter() - begun < seconds:
+            await next(tasks)(one)
+            number += 1
+        return number
+
+    number = sum(await asyncio.gather(*map(run, made)))
+    return number / (time.perf_counter() - begun)
+
+
 @contextmanager
-def served(run: Path, workers: int, *options: str, log: Path | None = None) -> Iterator[tuple[int, subprocess.Popen]]:
+def served(
+    run: Path, workers: int, *options: str, log: Path | None = None
+) -> Iterator[tuple[int, subprocess.Popen]]:
     """Serve a run on a free port, and stop at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -3,15 +3,17 @@
     shelfspace demo cj && shelfspace train cj/shop.toml --out RUN --set index.use=hnsw --set search.k1=1.2
     python benchmarks/serving.py --run RUN [--seconds 30] [--rate 1000] [--workers 2]
 
-The load generator runs on the same machine. Requests begin at a steady rate, whatever the answers take, over 32
-connections; the time of a request counts from when it was due. Half of them are `GET /similar/ITEM`, ITEM drawn
-uniformly from all products, half are `GET /recommend/HOUSEHOLD`, drawn uniformly from all households with their whole
-history; before every second `recommend` an event of that household is sent and acknowledged, which is on disk then
-(SQLite, `synchronous=FULL`). The rate counts `similar` and `recommend` alone, events come on top. No answer is kept by
-the server: a question that comes again is answered anew. `distinct` is the share of questions whose product, or
-household and last event, had not been asked before. Before it is measured every household is asked for once on each
+The load generator runs on the same machine and takes its share of it. Half of the questions are `GET /similar/ITEM`,
+ITEM drawn uniformly from all products, half are `GET /recommend/HOUSEHOLD`, drawn uniformly from all households with
+their whole history; before every second `recommend` an event of that household is sent and acknowledged, which is on
+disk then (SQLite, `synchronous=FULL`). Rates count `similar` and `recommend` alone, events come on top. No answer is
+kept by the server: a question that comes again is answered anew. `distinct` is the share of questions whose product,
+or household and last event, had not been asked before. Before it is measured every household is asked for once on each
 worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time of these
 first answers is told by itself.
+
+`throughput`: so many connections ask, each as soon as it is answered.  `speed`: questions begin at a steady rate,
+whatever the answers take, over 32 connections; the time of a request counts from when it was due.
 
 `search` asks for two words of the title of a product drawn uniformly. `ingest` posts batches of 500 events over four
 connections. `memory` is that of the workers before and after so many requests of all these kinds.
@@ -23,12 +25,14 @@ import itertools
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-from load import Connection, Taken, at_rate, connections, machine, memory, served, worker_pids, write
+import uvloop
+from load import Connection, Taken, at_once, at_rate, connections, machine, memory, served, worker_pids, write
 
 import shelfspace as ss
 
@@ -91,7 +95,11 @@ class Load:
                 await self.timed("event", one, due, "POST", "/events", json.dumps(self.event(user)).encode())
                 start = time.perf_counter()
             await self.timed(
-                "recommend, fresh" if fresh else "recommend", one, start, "GET", f"/recommend/{quote(user, safe='')}"
+                "recommend, fresh" if fresh else "recommend",
+                one,
+                start,
+                "GET",
+                f"/recommend/{quote(user, safe='')}",
             )
 
         return task
@@ -146,12 +154,45 @@ async def speed(load: Load, port: int, rate: float, seconds: float) -> dict[str,
     }
 
 
+async def throughput(load: Load, port: int, number: int, seconds: float) -> dict[str, object]:
+    """Measure the mixture on connections that ask as soon as they are answered; an event is of its `recommend`."""
+    load.taken, load.asked, load.questions = Taken(), set(), 0
+
+    def now(task: Callable[[], Task]) -> Task:
+        async def begin(one: Connection) -> None:
+            await task()(one)
+
+        return begin
+
+    kinds = (
+        load.similar,
+        partial(load.recommend, fresh=True),
+        load.similar,
+        partial(load.recommend, fresh=False),
+    )
+    async with connections(port, number) as made:
+        reached = await at_once(made, (now(kind) for kind in itertools.cycle(kinds)), seconds=seconds)
+    taken = load.taken
+    return {
+        "connections": number,
+        "answered per second": round(reached, 1),
+        "distinct": round(len(load.asked) / load.questions, 3),
+        "similar and recommend": taken.figures("similar", "recommend", "recommend, fresh"),
+        **{kind: taken.figures(kind) for kind in taken.times},
+        "not answered with 200": taken.failed,
+    }
+
+
 async def searching(load: Load, port: int, rate: float, seconds: float) -> dict[str, object]:
     """Measure search at a rate."""
     load.taken = Taken()
     async with connections(port, 8) as made:
         reached = await at_rate(made, (load.search() for _ in itertools.count()), rate=rate, seconds=seconds)
-    return {"answered per second": round(reached, 1), **load.taken.figures("search"), "failed": load.taken.failed}
+    return {
+        "answered per second": round(reached, 1),
+        **load.taken.figures("search"),
+        "failed": load.taken.failed,
+    }
 
 
 async def ingest(load: Load, port: int, seconds: float) -> dict[str, object]:
@@ -178,23 +219,27 @@ async def ingest(load: Load, port: int, seconds: float) -> dict[str, object]:
 async def measured(args: argparse.Namespace, port: int) -> dict[str, object]:
     """Measure it all on one server."""
     load = Load(args.run, seed=0)
-    found: dict[str, object] = {"first answer for a household, one at a time": await warm(load, port, args.workers)}
+    found: dict[str, object] = {
+        "first answer for a household, one at a time": await warm(load, port, args.workers)
+    }
     await speed(load, port, args.rate / 2, 8)
     found["speed"] = {}
     for rate in args.rates or [args.rate]:
         found["speed"][f"{rate:g}"] = await speed(load, port, rate, args.seconds)  # type: ignore[index]
         print(json.dumps(found["speed"][f"{rate:g}"], indent=1))  # type: ignore[index]
+    found["throughput"] = {str(n): await throughput(load, port, n, args.seconds) for n in (8, 12, 16)}
+    print(json.dumps(found["throughput"], indent=1))
     found["search"] = {f"{rate:g}": await searching(load, port, rate, args.seconds / 2) for rate in (20, 50)}
     print(json.dumps(found["search"], indent=1))
     if args.memory:
         before = memory(worker_pids(port))
-        while load.questions < args.memory:
-            asked = load.questions
-            await speed(load, port, 600, min(60, (args.memory - asked) / 600))
-            load.questions += asked
+        asked = 0
+        while asked < args.memory:
+            await throughput(load, port, 12, 20)
+            asked += load.questions
         after = memory(worker_pids(port))
         found["memory"] = {
-            "requests": load.questions,
+            "requests": asked,
             "MiB before": before,
             "MiB after": after,
             "growth of Pss": round(after["Pss"] / before["Pss"] - 1, 4),
@@ -207,7 +252,9 @@ async def measured(args: argparse.Namespace, port: int) -> dict[str, object]:
 
 def main() -> None:
     """Serve, load and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rate", type=float, default=1000)
@@ -217,12 +264,14 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/serving.json")
     args = parser.parse_args()
     with served(args.run, args.workers) as (port, _):
-        figures = asyncio.run(measured(args, port))
+        figures = uvloop.run(measured(args, port))
     about = {
         "command": "python benchmarks/serving.py --run RUN "
         f"--seconds {args.seconds:g} --rate {args.rate:g} --workers {args.workers} --memory {args.memory}",
         "machine": machine(),
-        "versions": {n: version(n) for n in ("fastapi", "uvicorn", "uvloop", "usearch", "numpy", "sqlalchemy")},
+        "versions": {
+            n: version(n) for n in ("fastapi", "uvicorn", "uvloop", "usearch", "numpy", "sqlalchemy")
+        },
         "workers": args.workers,
     }
     if args.write:

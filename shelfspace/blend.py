@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shelfspace.features import Facts, Places
+from shelfspace.linear.largest import kth_largest
 from shelfspace.linear.retriever import Reason, Retriever, Scores
 from shelfspace.shop.history import History
 from shelfspace.slicing import Slice
@@ -20,10 +21,6 @@ Mode = Literal["new", "any"]
 
 Allowed = npt.NDArray[np.bool_]
 Amounts = npt.NDArray[np.float64]
-
-GROUP = 16
-"""Columns of a group when the best are looked for."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -220,23 +217,3 @@ def candidates(parts: Mapping[str, Scores], allowed: Allowed, num_candidates: in
         least = kth_largest(usable, num_candidates)
         union |= usable >= np.maximum(least, np.finfo(np.float32).tiny)[:, None]
     return union
-
-
-def kth_largest(values: Scores, k: int) -> Scores:
-    """Return the k-th largest of each row, float32 [B]; 0 where a row is shorter.
-
-    The k-th largest of the maxima of groups is a lower bound, and few values reach it: a pass or two over the row
-    instead of a partition of it.
-    """
-    size = values.shape[1]
-    if size < k:
-        return np.zeros(len(values), np.float32)
-    whole = size - size % GROUP
-    maxima = np.maximum.reduce(values[:, :whole].reshape(len(values), GROUP, whole // GROUP), axis=1)
-    maxima = np.concatenate([maxima, values[:, whole:]], axis=1)
-    if maxima.shape[1] < 2 * k:
-        kth: Scores = np.partition(values, -k, axis=1)[:, -k]
-        return kth
-    bound = np.partition(maxima, -k, axis=1)[:, -k]
-    few = (row[row >= least] for row, least in zip(values, bound, strict=True))
-    return np.asarray([np.partition(row, -k)[-k] for row in few], np.float32)

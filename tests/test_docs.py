@@ -33,8 +33,8 @@ def test_a_block_that_names_a_file_is_that_file(page: Path):
 
 def test_every_example_stands_on_a_page():
     said = "".join(page.read_text("utf-8") for page in PAGES)
-    for example in EXAMPLES.iterdir():
-        assert f"<!-- docs/examples/{example.name} -->" in said
+    for example in (path for path in EXAMPLES.rglob("*") if path.is_file()):
+        assert f"<!-- docs/examples/{example.relative_to(EXAMPLES).as_posix()} -->" in said
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,16 @@ def _photographed(folder: Path) -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        ("six_lines.py", "asking.py", "why.py", "rules.toml", "rules.py", "tuning.py", "bundle.py"),
+        (
+            "six_lines.py",
+            "asking.py",
+            "why.py",
+            "rules.toml",
+            "rules.py",
+            "tuning.py",
+            "bundle.py",
+            "updating.py",
+        ),
         ("two_frames.py",),
         ("matching.py",),
         ("classifying.py",),

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from shelfspace.blend import kth_largest
 from shelfspace.linear.counts import Floats, decay
 from shelfspace.linear.itemwise import DenseWeights, Itemwise
+from shelfspace.linear.largest import kth_largest
 from shelfspace.linear.popularity import Popularity
 from shelfspace.linear.repeat import Repeat
 from shelfspace.linear.retriever import Retriever

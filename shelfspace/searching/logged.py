@@ -67,10 +67,14 @@ class Suggestions:
         words = list(dict.fromkeys(terms_of(phrase)))
         if not words:
             return []
-        goes_on = [query for query in self.counts if query.casefold().startswith(written)]
+        goes_on = [query for query, folded in self._folded if folded.startswith(written)]
         shares = sorted({n for word in words for n in self._by_word.get(word, ())})
         several = dict.fromkeys(goes_on + [self._queries[n] for n in shares])
         return [query for query in several if query.casefold() != written][:SUGGESTED]
+
+    @cached_property
+    def _folded(self) -> list[tuple[str, str]]:
+        return [(query, query.casefold()) for query in self.counts]
 
     @cached_property
     def _queries(self) -> list[str]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from shelfspace.config import extra
+from shelfspace.linear.largest import kth_largest
 from shelfspace.searching.lexical import Lexical
 from shelfspace.searching.meaning import Meaning
 from shelfspace.searching.spelling import Read, read
@@ -207,7 +208,7 @@ def scaled(amounts: Floats) -> Floats:
 def best(amounts: Floats, k: int) -> Rows:
     """Return the rows of the k highest amounts, the highest first, equal ones in their order; none of -inf."""
     k = min(k, len(amounts))
-    least = np.partition(amounts, len(amounts) - k)[len(amounts) - k] if k else np.inf
+    least = kth_largest(amounts[None, :], k)[0] if k else np.inf
     rows = np.flatnonzero((amounts >= least) & np.isfinite(amounts))
     order: Rows = rows[np.argsort(-amounts[rows], kind="stable")][:k]
     return order

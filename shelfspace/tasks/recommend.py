@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -182,10 +183,11 @@ class _Asked:
         more: Sequence[dict[str, Value]],
     ) -> Iterator[Hit]:
         texts = self.space.catalogue.ids.texts(listed.rows)
-        for place, (row, text, value) in enumerate(zip(listed.rows, texts, listed.scores, strict=True)):
+        told = zip(listed.rows.tolist(), texts, listed.scores.tolist(), strict=True)
+        for place, (row, text, value) in enumerate(told):
             parts = reasons[place] if reasons else ()
             # what was pinned and is no candidate has the sum of its reasons
-            score = float(value) if np.isfinite(value) else sum(part.amount for part in parts)
+            score = value if isfinite(value) else sum(part.amount for part in parts)
             said = parts if self.why else ()
             yield Hit(subject, place + 1, text, self.space.titles[row], score, said, more[place])
 

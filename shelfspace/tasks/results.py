@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from rich.table import Table
@@ -33,8 +34,7 @@ class Why:
     amount: float
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One answer.
 
     subject: what it answers;  rank: from 1;  id: of an item, or of what else the task names;  title: what to show;
@@ -48,7 +48,7 @@ class Hit:
     title: str
     score: float
     why: tuple[Why, ...] = ()
-    more: Mapping[str, Value] = field(default_factory=dict)
+    more: Mapping[str, Value] = MappingProxyType({})
 
     @property
     def item_id(self) -> str:

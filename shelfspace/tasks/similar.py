@@ -17,6 +17,7 @@ from shelfspace.tasks.lists import Lists
 from shelfspace.tasks.reasons import Question, reasons
 from shelfspace.tasks.results import TEXTS, Hit, Hits, Value, Why
 from shelfspace.tasks.said import Said, listed
+from shelfspace.tasks.where import Mask
 
 MAX_K = 10_000
 
@@ -78,13 +79,7 @@ def similar(
             notes.append(f"no word of {said.subject!r} is known to the space")
         queries = unit_rows(queries + place) if items else place
         subjects = items or [said.subject]
-    itself = None
-    if len(rows) == 1:
-        allowed[rows] = False  # a list of one row is costly to make
-    elif items:
-        itself = sparse.csr_array(
-            (np.ones(len(rows), bool), (np.arange(len(rows)), rows)), (len(queries), len(allowed))
-        )
+    allowed, itself = _but_itself(rows, allowed)
     lists = Lists(space, "similar", k, diversity, diversify)
     found, scores = space.index.search(queries, lists.at_least, allowed=allowed, exclude=itself)
     titles, hits = space.titles, []
@@ -92,7 +87,9 @@ def similar(
     for n, subject in enumerate(subjects):
         there, own = found[n] >= 0, rows[n] if items else None
         made = lists.near(subject, found[n][there], scores[n][there], allowed, own)
-        values = np.where(np.isfinite(made.scores), made.scores, space.vectors[made.rows] @ queries[n])
+        values = made.scores
+        if not np.isfinite(values).all():  # what was pinned
+            values = np.where(np.isfinite(values), values, space.vectors[made.rows] @ queries[n])
         others = list(zip(made.rows.tolist(), values.tolist(), strict=True))
         if not queries[n].any():
             notes.append(f"{subject!r} has neither behaviour nor content yet, so nothing is near it")
@@ -112,6 +109,18 @@ def similar(
             hits.append(Hit(subject, rank, text, titles[r], score, parts[rank - 1], more))
     columns = {**lists.columns, **({"paths": TEXTS} if why else {})}
     return Hits.of(hits, [*notes, *lists.notes], why=why, more=columns)
+
+
+def _but_itself(rows: npt.NDArray[np.int32], allowed: Mask) -> tuple[Mask, sparse.csr_array | None]:
+    """Return what may be answered where no item is like itself; of one item in the mask: a list is costly to make."""
+    if len(rows) == 1:
+        others = allowed.copy()
+        others[rows] = False
+        return others, None
+    if not len(rows):
+        return allowed, None
+    places = (np.arange(len(rows)), rows)
+    return allowed, sparse.csr_array((np.ones(len(rows), bool), places), (len(rows), len(allowed)))
 
 
 def checked_k(k: int) -> None:

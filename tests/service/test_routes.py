@@ -38,7 +38,7 @@ def error_of(response, status: int) -> dict[str, str]:
 def test_an_item_is_answered_as_the_space_answers(served: Served):
     found = served.get("/similar/sku-001", k=3, where="price<20")
     assert found.status_code == 200
-    assert found.text == served.live.space.similar("sku-001", k=3, where="price<20").to_json()
+    assert found.json() == served.live.space.similar("sku-001", k=3, where="price<20").to_dict()
     assert found.headers["x-space-version"] == "1"
 
 
@@ -64,7 +64,7 @@ def test_answers_are_told_and_named(served: Served):
 
 def test_a_shopper_is_answered_as_the_space_answers(served: Served):
     found = served.get("/recommend/user-7", k=4, seen="include")
-    assert found.text == served.live.space.recommend("user-7", k=4, seen="include").to_json()
+    assert found.json() == served.live.space.recommend("user-7", k=4, seen="include").to_dict()
 
 
 def test_reasons_travel(served: Served):
