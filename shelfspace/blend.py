@@ -22,6 +22,7 @@ Mode = Literal["new", "any"]
 Allowed = npt.NDArray[np.bool_]
 Amounts = npt.NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class Part:
     """One additive part of a blended score. `item` is the past item it comes from; -1: the shop as a whole."""

@@ -24,6 +24,7 @@ from shelfspace.errors import InputError, JobError, SpaceError
 from shelfspace.folding.drift import Drift, Seen
 from shelfspace.folding.folded import Folded, folded
 from shelfspace.folding.gathered import gathered
+from shelfspace.live.live import check_store
 from shelfspace.live.prepared import FOLDER, forget_others, graphs_of, version_of
 from shelfspace.space import Space
 from shelfspace.store.store import Store
@@ -121,6 +122,7 @@ def updated(
         base, space = version_of(run), Space.open(run)
         opened = store if isinstance(store, Store) else Store.open(run if store is None else store)
         try:
+            check_store(space, opened)
             found = gathered(opened, space.seq, space.catalogue, list(space.kinds), space.history.clock, told)
             if not found:
                 left_out = dict(found.left_out)

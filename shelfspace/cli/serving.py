@@ -30,7 +30,8 @@ NEEDED = ("uvicorn", "uvloop", "httptools", "fastapi", "orjson", "prometheus_cli
 
 NAME = Annotated[str, typer.Option(help="whose key it is; it stands in the log")]
 SCOPE = Annotated[
-    list[str], typer.Option(help="read asks, write keeps events and changes, admin may do all; repeatable")
+    list[str],
+    typer.Option(help="read asks, write keeps events and changes, admin may do all; several with commas"),
 ]
 
 
@@ -76,11 +77,11 @@ def serve(
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "'shelfspace[serve]'")
     settings = Serving(
-        run=run,
+        run=run.resolve(),
         host=host,
         port=port,
         workers=workers,
-        against=against,
+        against=against.resolve() if against is not None else None,
         share=share,
         salt=salt,
         threads=threads,
@@ -129,9 +130,10 @@ def variants(
 def add(run: asking.RUN, name: NAME, scope: SCOPE, as_json: asking.JSON = False) -> None:
     """Make a key and print it, this once: only its digest is kept."""
     with _opened(run) as store:
-        scopes: list[Scope] = list(scope)  # type: ignore[arg-type]  # the store refuses the unknown, by name
+        named = [one for given in scope for one in given.replace(",", " ").split()]
+        scopes: list[Scope] = list(named)  # type: ignore[arg-type]  # the store refuses the unknown, by name
         key = store.add_key(name, scopes)
-    screen.show(json.dumps({"name": name, "scopes": sorted(scope), "key": key}) if as_json else key)
+    screen.show(json.dumps({"name": name, "scopes": sorted(named), "key": key}) if as_json else key)
     screen.say("keep it now: it cannot be shown again")
 
 

@@ -63,6 +63,7 @@ class Following:
 
     def __init__(self, space: Space, folder: Path, store: Store) -> None:
         """Begin with a space and the folder of what was prepared for it."""
+        space = _discreet(space)
         self.base, self.folder, self.store = space, folder, store
         self.num_base = len(space.catalogue)
         self.catalogue = space.catalogue
@@ -156,12 +157,19 @@ class Following:
                 self._unheard.setdefault(record.item_id, []).append(record)
                 self._num_unheard += 1
             return
-        said = record.body
-        kind = self.kinds.index(said["event"]) if said.get("event") in self.kinds else len(self.kinds) - 1
-        kind, time, user = max(kind, 0), self._time(record), record.user_id
+        said, user = record.body, record.user_id
+        named = said.get("event")
+        quantity = said.get("quantity")
+        if (named is not None and named not in self.kinds) or (quantity is not None and quantity <= 0):
+            return  # a kind that the space was not made with, or a return
+        kind = self.kinds.index(named) if named is not None else max(0, len(self.kinds) - 1)
+        time = self._time(record)
+        if user is not None and self.followed.holds(user, row, time):
+            return  # the space was made with it
         asks_before = user is not None and any(moving.part.once for moving in self.moving)
         before = self.followed.latest(str(user), row) if asks_before else None
-        self.followed.add(record.seq, user, row, time, kind, said.get("basket_id"))
+        basket = said.get("session_id") or said.get("basket_id")
+        self.followed.add(record.seq, user, row, time, kind, basket)
         for moving in self.moving:
             moving.add(row, time, float(self.followed.weights[kind]), before)
 
@@ -349,3 +357,14 @@ class Following:
             return gone
         sold_out: npt.NDArray[np.bool_] = ~column.fill_null(True).to_numpy()
         return gone | sold_out
+
+
+def _discreet(space: Space) -> Space:
+    """Return a space that names no shopper to who asks for another."""
+    graphs = [
+        graph for fitted in space.tasks.values() if (graph := getattr(fitted, "graph", None)) is not None
+    ]
+    for graph in graphs:
+        if hasattr(graph, "people"):
+            object.__setattr__(graph, "people", graph.people.silent())
+    return replace(space, users=space.users.silent())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from shelfspace.errors import ShelfspaceError, StoreError
+from shelfspace.errors import ShelfspaceError, SpaceError, StoreError
 from shelfspace.live.following import GROWING, Following
 from shelfspace.live.prepared import graphs_of, version_of
 from shelfspace.space import Space
@@ -155,7 +155,22 @@ class Live:
 
 def _following(run: Path, version: int, store: Store, *, threads: int = 0) -> Following:
     space = Space.open(run)
+    check_store(space, store)
     return Following(space, graphs_of(run, version, space, threads=threads), store)
+
+
+def check_store(space: Space, store: Store) -> None:
+    """Refuse a store that ends before what the space holds of it: what is written into it would never be taken in.
+
+    Raises:
+        SpaceError: it does.
+    """
+    latest = store.latest()
+    if latest < space.seq:
+        raise SpaceError(
+            f"the store {store.shown} ends at write {latest:,}, and the space goes up to write {space.seq:,}: it is "
+            "another store, or an older copy; go back to a version that goes no further, or train again"
+        )
 
 
 def _caught_up(following: Following, store: Store, seq: int) -> int:

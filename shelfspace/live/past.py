@@ -13,6 +13,10 @@ from shelfspace.shop.ids import Ids
 Floats = npt.NDArray[np.float32]
 
 
+SAME = 1e-5
+"""Days between two times of one event: less than a second."""
+
+
 class Columns(NamedTuple):
     """The events of shoppers: int32, float64, float32, int8 and int32 [E]."""
 
@@ -93,6 +97,17 @@ class Followed:
             del self.since[user]
             return None
         return found
+
+    def holds(self, user: str, item: int, time: float) -> bool:
+        """Return whether the base has the event: a store may hold what the space was made with. O(E)."""
+        if self.base.now is None or time > self.base.now + SAME:
+            return False
+        row = self._row(user)
+        if row < 0:
+            return False
+        part = slice(*self.base.indptr[row : row + 2].tolist())
+        there = self.base.time[part][self.base.item[part] == item]
+        return bool((np.abs(there - time) < SAME).any())
 
     def latest(self, user: str, item: int) -> float | None:
         """Return when a shopper took an item last, None where they never did. O(E)."""

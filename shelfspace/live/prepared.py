@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shelfspace.blend import weighed
 from shelfspace.disk import reading
+from shelfspace.errors import SpaceError
 from shelfspace.linear.vectors import VectorKNN, VectorWeights
 from shelfspace.live.nearest import built, neighbours
 from shelfspace.space import Space
@@ -43,11 +44,19 @@ def prepare(run: str | Path, *, told: Told | None = None, threads: int = 0) -> P
 
 def graphs_of(run: Path, version: int, space: Space, *, told: Told | None = None, threads: int = 0) -> Path:
     """Make the graphs of a version, where they are not there yet, and return their folder."""
-    folder = run / FOLDER / str(version)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one process makes them, the others wait
-        _make(folder, by_vectors(space), told, threads)
+    folder, asked = run / FOLDER / str(version), by_vectors(space)
+    files = [path for name in asked for path in (graph_path(folder, name), neighbours_path(folder, name))]
+    if all(path.is_file() for path in files):
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one process makes them, the others wait
+            _make(folder, asked, told, threads)
+    except OSError as problem:
+        raise SpaceError(
+            f"{folder} cannot be written: {problem.strerror}; make it where it can, and mount it"
+        ) from None
     return folder
 
 
@@ -91,6 +100,8 @@ def version_of(run: Path) -> int:
     Raises:
         SpaceError: the run has none.
     """
+    if not run.is_dir():
+        raise SpaceError(f"there is no run folder at {run}; `shelfspace train … --out {run}` makes one")
     with reading(run / "current"):
         return int((run / "current").read_text("utf-8"))
 

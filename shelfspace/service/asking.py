@@ -1,6 +1,7 @@
 """A question, answered: quick ones at once, others in a thread of few, all from one snapshot of the space."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -113,7 +114,10 @@ class Asking:
         subject = question.subject.name
         if subject in given:
             raise InputError(f"{subject} is given twice: in the path and in the query")
-        return await self.answer(question, request, request.path_params[subject], given)
+        named = request.path_params[subject]
+        if not named:
+            raise InputError(f"name the {subject} behind the last slash, or leave the slash out")
+        return await self.answer(question, request, named, given)
 
     async def about_any(self, question: Question, request: Request) -> Response:
         """Answer `GET /TASK`, where the query may name the subject."""
@@ -198,5 +202,6 @@ def _made(space: Space, ask: "partial[Answer]") -> Made:
         raise InputError("the question is nested too deeply") from None
     except InputError as problem:
         if space.folder is not None:  # no path leaves the server
-            problem.args = (str(problem).replace(str(space.folder), "RUN"),)
+            named = rf"(?<![\w./-]){re.escape(str(space.folder))}(?![\w-])"
+            problem.args = (re.sub(named, "RUN", str(problem)),)
         raise

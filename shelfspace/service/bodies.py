@@ -163,7 +163,9 @@ def moment_of(given: str | float, clock: Clock, latest: float) -> float:
     if given < 0:
         raise InputError("timestamp: it lies before 1970")
     if given > latest:
-        raise InputError("timestamp: it lies in the future; times are seconds since 1970, in UTC")
+        raise InputError(
+            "timestamp: it lies in the future; times are seconds since 1970 (not milliseconds), in UTC"
+        )
     return float(given)
 
 

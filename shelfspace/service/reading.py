@@ -92,7 +92,9 @@ def checked_id(text: str, kind: str) -> str:
         InputError: it is empty, too long, or holds control characters.
     """
     if not _ID.fullmatch(text):
-        raise InputError(f"an id of an {kind} has 1 to {MAX_ID} characters, and no control characters")
+        raise InputError(
+            f"the id of this {kind} must have 1 to {MAX_ID} characters, and no control characters"
+        )
     return text
 
 
@@ -138,7 +140,7 @@ async def json_of(request: Request, most: int) -> Any:
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise HTTPException(415, f"a body is application/json, not {kind[:100]}")
+        raise HTTPException(415, f"a body is application/json, not {kind[:100]}; say so in Content-Type")
     try:
         return orjson.loads(await body_of(request, most))
     except orjson.JSONDecodeError as problem:

@@ -1,6 +1,7 @@
 """Ids change once, at the border: the shop's own text outside, int32 rows inside."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ class Ids:
         self.kind = kind
         self._lookup: dict[str, int] | None = None
         self._listed: list[str] | None = None
+        self._tells = True
 
     def __len__(self) -> int:
         return len(self.array)
@@ -69,7 +71,7 @@ class Ids:
 
     def near(self, text: str) -> str:
         """Return `; did you mean 'x'?` for the nearest known id, or an empty string. O(N), some 5 ms for 50,000."""
-        if len(self) > MAX_COMPARED:
+        if not self._tells or len(self) > MAX_COMPARED:
             return ""
         found = process.extract(text, list(self._rows_by_text()), score_cutoff=ALIKE, limit=20)
         return did_you_mean(text, [near for near, *_ in found])
@@ -101,6 +103,12 @@ class Ids:
         known = self._rows_by_text()
         longer._lookup = known | {text: len(self) + n for n, text in enumerate(texts)}
         return longer
+
+    def silent(self) -> "Ids":
+        """Return the same ids, of which none is told to who asks for another: whom a shop knows is its own affair."""
+        same = copy(self)
+        same._tells = False
+        return same
 
     def find(self, text: str) -> int | None:
         """Return the row of an id, None where it is not known."""

@@ -166,3 +166,27 @@ def test_another_process_opens_where_this_one_stands(live: Live):
     assert again.seq == live.seq
     assert names(again.space.recommend("newcomer")) == names(live.space.recommend("newcomer"))
     assert names(again.space.similar("boot-9")) == names(live.space.similar("boot-9"))
+
+
+def test_what_the_space_was_made_with_does_not_count_twice(live: Live):
+    before = live.space.past.of(["user-3"])
+    time = float(before.time[-1]) * 86_400
+    kept(live, event("user-3", live.space.catalogue.ids.text(int(before.item[-1])), timestamp=time))
+    assert live.space.past.of(["user-3"]).num_events == before.num_events
+
+
+def test_returns_and_unknown_kinds_do_not_count(live: Live):
+    kept(
+        live,
+        event("a", "sku-003", timestamp=LATE, quantity=-1),
+        event("a", "sku-003", timestamp=LATE, event="nix"),
+    )
+    assert not live.space.past.of(["a"]).num_events
+
+
+def test_nobody_is_told_who_else_is_known(live: Live):
+    assert ss.open(live.run).recommend("user-3x").notes[0].count("user-3") > 1
+    assert "did you mean" not in live.space.recommend("user-3x").notes[0]
+    with pytest.raises(UnknownIdError) as told:
+        live.space_for("people").people("user-3x")
+    assert "did you mean" not in str(told.value)
