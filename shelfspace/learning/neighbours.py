@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
 
 from shelfspace.config import Table, checked, settings_of
 from shelfspace.encode.learnt import Learnt
@@ -14,9 +12,8 @@ from shelfspace.encode.neighbours import LearntKNN
 from shelfspace.evaluation.models import Asked, change_all, left_open
 from shelfspace.evaluation.search import Search, Settings, tune
 from shelfspace.evaluation.weighing import learnable, mean_value
-from shelfspace.index.topk import available_threads, top_k
+from shelfspace.folding.near import near_of
 from shelfspace.learning.trained import TrainedModel
-from shelfspace.linear.counts import most_taken
 from shelfspace.shop.cases import Cases
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
@@ -86,31 +83,3 @@ class ToFind:
         learnt = self.model.towers.learnt_on(history, catalogue, self.settings)
         own = {name: value for name, value in self.settings.items() if name != "epochs"}
         return self.model.over(learnt, **own)
-
-
-def near_of(
-    part: LearntKNN,
-    vectors: npt.NDArray[np.float32],
-    num_events: npt.ArrayLike,
-    rising: npt.ArrayLike | None = None,
-) -> LearntKNN:
-    """Give the part each item's nearest by cosine; an item whose vector is 0 has none and is nobody's."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = (vectors / np.maximum(length, 1e-12)).astype(np.float32)
-    real = length[:, 0] > 1e-6
-    past: npt.NDArray[np.integer] = np.arange(len(unit))
-    if len(unit) > part.max_items:
-        past = most_taken(np.asarray(num_events, np.float64), part.max_items)
-    itself = sparse.csr_array(
-        (np.ones(len(past), bool), (np.arange(len(past)), past)), (len(past), len(unit))
-    )
-    found, cosines = top_k(
-        unit[past],
-        unit,
-        part.kept(len(unit)),
-        allowed=None if real.all() else real,
-        exclude=itself,
-        threads=available_threads(),
-    )
-    found[~real[past]] = -1
-    return part.take(past, found, cosines, num_events, rising)

@@ -160,7 +160,7 @@ class Following:
         said, user = record.body, record.user_id
         named = said.get("event")
         quantity = said.get("quantity")
-        if (named is not None and named not in self.kinds) or (quantity is not None and quantity <= 0):
+        if (named is not None and named not in self.kinds) or (quantity is not None and quantity < 0):
             return  # a kind that the space was not made with, or a return
         kind = self.kinds.index(named) if named is not None else max(0, len(self.kinds) - 1)
         time = self._time(record)

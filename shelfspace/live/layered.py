@@ -39,6 +39,8 @@ class Layered:
         self._vectors: Vectors = np.zeros((0, below.dim), np.float32)
         self._hidden: Rows = np.zeros(0, np.int32)
         self._length = len(below)
+        present = getattr(below, "present", None)
+        self._capacity = len(below) if present is None else len(present)
 
     def __len__(self) -> int:
         return self._length
@@ -76,7 +78,7 @@ class Layered:
             return self.below.search(queries, k, allowed=allowed, exclude=exclude)
         asked = checked_vectors(queries, self.dim, "queries")
         checked_filters(len(asked), k, allowed, exclude)
-        size = max(int(self._hidden[-1]) + 1, 0 if allowed is None else len(allowed))
+        size = max(int(self._hidden[-1]) + 1, self._capacity if allowed is None else len(allowed))
         flags = fit_flags(allowed, size) if allowed is not None else np.ones(size, bool)
         below = flags.copy()
         below[self._hidden] = False

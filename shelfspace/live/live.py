@@ -147,10 +147,14 @@ class Live:
     def _follow(self) -> None:
         renewed = 0.0
         while not self._closing.wait(STEP):
-            self.catch_up()
-            if time.monotonic() - renewed >= RENEWED_EVERY and self.renew():
-                renewed = time.monotonic()
-            self.follow_version()
+            try:
+                self.catch_up()
+                if time.monotonic() - renewed >= RENEWED_EVERY and self.renew():
+                    renewed = time.monotonic()
+                self.follow_version()
+            except Exception:  # what fails once must not end the following
+                log.exception("following failed, and goes on")
+                self._closing.wait(PATIENCE)
 
 
 def _following(run: Path, version: int, store: Store, *, threads: int = 0) -> Following:

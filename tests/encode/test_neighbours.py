@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shelfspace.encode.neighbours import LearntKNN
-from shelfspace.learning.neighbours import near_of
+from shelfspace.folding.near import near_of
 from shelfspace.linear.counts import decay
 from shelfspace.linear.features import ItemFeatures
 from shelfspace.shop.history import History

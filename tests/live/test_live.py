@@ -1,10 +1,13 @@
 """What is written is in the next answer."""
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import shelfspace as ss
-from shelfspace.errors import UnknownIdError
+from shelfspace.errors import SpaceError, UnknownIdError
 from shelfspace.live.live import Live
 from shelfspace.store.records import Write
 from tests.live.conftest import event, kept, listing
@@ -190,3 +193,23 @@ def test_nobody_is_told_who_else_is_known(live: Live):
     with pytest.raises(UnknownIdError) as told:
         live.space_for("people").people("user-3x")
     assert "did you mean" not in str(told.value)
+
+
+def test_following_goes_on_after_a_failure(live: Live, monkeypatch, caplog):
+    failing = iter([True])
+    monkeypatch.setattr("shelfspace.live.live.PATIENCE", 0.01)
+    monkeypatch.setattr(live, "follow_version", lambda: 1 / 0 if next(failing, False) else False)
+    live.start()
+    until = time.monotonic() + 10
+    live.store.append([event("newcomer", "sku-003", timestamp=LATE)])
+    while not live.seq and time.monotonic() < until:
+        time.sleep(0.01)
+    live.close()
+    assert live.seq == 1
+    assert "following failed" in caplog.text
+
+
+def test_a_store_that_ends_before_the_space_is_refused(live: Live):
+    replace(ss.open(live.run), seq=7).save(live.run)
+    with pytest.raises(SpaceError, match="ends at write 0"):
+        Live.open(live.run, live.store)
