@@ -26,13 +26,14 @@ from shelfspace.linear.vectors import Listed, VectorKNN
 from shelfspace.live.grown import Rows, grown
 from shelfspace.live.layered import Layered
 from shelfspace.live.listings import Changed, changed, listing_of
-from shelfspace.live.narrow import Again, Dense, Narrow, Shared, Vectors, Whole, gain_of
+from shelfspace.live.narrow import Again, Narrow, Shared, Whole
 from shelfspace.live.nearest import Nearest, mapped
 from shelfspace.live.past import Followed, View, kind_weights
 from shelfspace.live.placing import placed
 from shelfspace.live.popular import Moving
 from shelfspace.live.prepared import by_vectors, graph_path, neighbours_path
 from shelfspace.live.quick import Pasts, Quick
+from shelfspace.live.sums import Dense, Vectors, gain_of
 from shelfspace.live.wording import worded
 from shelfspace.searching.fitted import FittedSearch
 from shelfspace.space import Space

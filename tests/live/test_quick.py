@@ -14,10 +14,11 @@ from shelfspace.linear.knn import ItemKNN
 from shelfspace.linear.popularity import Popularity
 from shelfspace.linear.repeat import Repeat
 from shelfspace.linear.vectors import VectorKNN
-from shelfspace.live import narrow
-from shelfspace.live.narrow import Again, Dense, Shared, Vectors, Whole, gain_of
+from shelfspace.live import sums
+from shelfspace.live.narrow import Again, Shared, Whole
 from shelfspace.live.nearest import Nearest, built, neighbours
 from shelfspace.live.quick import Pasts, Quick
+from shelfspace.live.sums import Dense, Vectors, gain_of
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
@@ -107,7 +108,7 @@ def test_event_by_event_it_scores_as_the_whole_past(blends, user: int, events: l
 
 def test_a_graph_finds_nearly_what_all_scores_find(blends, monkeypatch):
     _, quick = blends
-    monkeypatch.setattr(narrow, "FEW_ALLOWED", 10)
+    monkeypatch.setattr(sums, "FEW_ALLOWED", 10)
     model, found = quick.narrow["vectors"], []
     for user in range(60):
         past = log().of_users([user])
