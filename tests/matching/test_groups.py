@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from shelfspace.matching.blocking import Pairs, pairs_of
 from shelfspace.matching.groups import grouped
 
+LEAST = 0.4137
+"""No mean of a few even shares: sums and means round differently, and at the border that would decide."""
+
 
 def naive(chance: dict[tuple[int, int], float], size: int, least: float) -> list[set[int]]:
     """Average link, from the likeliest pair down, every mean taken anew."""
@@ -27,10 +30,10 @@ def test_groups_are_those_of_a_naive_average_link(size: int, seed: int):
     ends = np.argwhere(np.triu(rng.random((size, size)) < 0.7, 1))
     pairs = pairs_of(ends)
     chance = rng.permutation(len(pairs)) / max(1, len(pairs))
-    found = grouped(pairs, chance, size, least=0.4)
+    found = grouped(pairs, chance, size, least=LEAST)
     of = dict(zip(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True), chance.tolist(), strict=True))
     assert {frozenset(np.flatnonzero(found == g).tolist()) for g in np.unique(found)} == {
-        frozenset(g) for g in naive(of, size, 0.4)
+        frozenset(g) for g in naive(of, size, LEAST)
     }
 
 

@@ -117,7 +117,7 @@ import ibis, pyarrow.parquet
 from shelfspace.shop import counting
 folder = sys.argv[1]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-database = ibis.duckdb.connect(memory_limit="100MB", threads=1, temp_directory=folder + "/spilled")
+database = ibis.duckdb.connect(memory_limit="150MB", threads=1, temp_directory=folder + "/spilled")
 database.con.execute("SET enable_progress_bar = false")
 events = database.read_csv(folder + "/events.csv")
 pairs = counting.pairs_in_database(counting.baskets(events), minimum_support=2)
