@@ -163,9 +163,7 @@ def postgresql(run: Path, item: str) -> dict[str, object]:
                 marks.append(time.perf_counter() - watched.begun)
                 await asyncio.to_thread(pg, "stop", "-m", "immediate")
                 await asyncio.sleep(3)
-                await asyncio.to_thread(
-                    pg, "start", "-w", "-l", "/dev/null", "-o", f"'{options}'"
-                )
+                await asyncio.to_thread(pg, "start", "-w", "-l", "/dev/null", "-o", f"'{options}'")
                 marks.append(time.perf_counter() - watched.begun)
             await asyncio.sleep(3)
 
