@@ -93,7 +93,8 @@ class Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def connections(port: int, number: int) -> AsyncIterator[list[Connection]]:
-    """Open connections, and close them at the end."""
+    """Open connections, and close them at the end; first those that were closed are given time to be known as such."""
+    await asyncio.sleep(1.5)
     made = [Connection(port) for _ in range(number)]
     try:
         yield made
