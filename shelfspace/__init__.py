@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from shelfspace.tasks.pasts import Event
     from shelfspace.tasks.results import Hit, Hits
     from shelfspace.tuning import tune
-    from shelfspace.updating import rollback, update
+    from shelfspace.updating import update
+    from shelfspace.versioning import rollback
 
 __all__ = [
     "Event",
@@ -64,7 +65,7 @@ _HOMES = {
     "evaluate": "shelfspace.pipeline",
     "fit": "shelfspace.pipeline",
     "offpolicy": "shelfspace.evaluation.impressions",
-    "rollback": "shelfspace.updating",
+    "rollback": "shelfspace.versioning",
     "train": "shelfspace.pipeline",
     "tune": "shelfspace.tuning",
     "update": "shelfspace.updating",

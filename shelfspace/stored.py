@@ -1,14 +1,12 @@
 """What a trained space holds, and how a version of it lies on disk.
 
 RUN/spaces/N/   immutable: space.json  items.parquet  ids.parquet  vectors.npy (memory-mapped)
-                blend.json  linear.npz  history.npz  listed.npz  index/  encoders/NAME/*.onnx  model.safetensors
-                ranker/facts.npz  ranker/MODE.txt (LightGBM's own text)  tasks/NAME/
+                history.npz  listed.npz  index/  tasks/NAME/  model.safetensors, and a blend (blend_files.py)
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,19 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shelfspace.blend import Blend, Mode, Own, Ranker
+from shelfspace import blend_files
+from shelfspace.blend import Blend
 from shelfspace.bundling.bundle import FittedBundle
 from shelfspace.classifying.fitted import FittedClassify
-from shelfspace.config import build, extra, settings_of
 from shelfspace.disk import arrays, content, load, reading, replace
-from shelfspace.encode.autoencoder import Autoencoded
-from shelfspace.encode.learnt import Learnt
 from shelfspace.errors import SpaceError
 from shelfspace.explaining.graph import FittedExplain
-from shelfspace.features import Facts
 from shelfspace.index import Index, open_index, without_secrets
-from shelfspace.linear.models import RETRIEVERS
-from shelfspace.linear.retriever import Retriever
 from shelfspace.linear.vectors import Listed
 from shelfspace.matching.fitted import FittedMatch
 from shelfspace.newcomers.fitted import FittedNewcomers
@@ -40,15 +33,11 @@ from shelfspace.searching.fitted import FittedSearch
 from shelfspace.shop.catalogue import Catalogue
 from shelfspace.shop.history import History
 from shelfspace.shop.ids import Ids
-from shelfspace.slicing import Slice
 
 FORMAT_VERSION = 3
 """2: a blend may have weights of slices, and rankers. 3: items may be gone; up to which write events are folded in."""
 
 READABLE = (1, 2, 3)
-
-KEPT = (Learnt, Autoencoded)
-"""Models that are written though they do not answer: they encode what is new and foretell what else is asked."""
 
 
 class Fitted(Protocol):
@@ -111,8 +100,7 @@ class Contents:
 
 def write(space: Contents, folder: Path) -> None:
     """Write a space into an empty folder."""
-    catalogue, history, blend = space.catalogue, space.history, space.blend
-    used = {n: p for n, p in blend.retrievers.items() if n in blend.used or isinstance(p, KEPT)}
+    catalogue, history = space.catalogue, space.history
     about = {
         "format_version": FORMAT_VERSION,
         "kinds": dict(space.kinds),
@@ -138,31 +126,7 @@ def write(space: Contents, folder: Path) -> None:
     np.save(folder / "vectors.npy", space.vectors)
     columns = {name: getattr(history, name) for name in _HISTORY}
     np.savez(folder / "history.npz", **columns)
-    parts = {name: {"use": _use(part), **settings_of(part)} for name, part in used.items()}
-    mix = {
-        "retrievers": parts,
-        "scales": {n: blend.scales[n] for n in used},
-        "weights": {mode: _of(used, ws) for mode, ws in blend.weights.items()},
-        "num_candidates": blend.num_candidates,
-        "slices": {
-            mode: [{**asdict(own.slice), "weights": _of(used, own.weights)} for own in owns]
-            for mode, owns in blend.slices.items()
-        },
-        "rankers": {mode: _digest(ranker.trees) for mode, ranker in blend.rankers.items()},
-    }
-    replace(folder / "blend.json", json.dumps(mix, indent=1))
-    learnt = {f"{name}/{key}": a for name, part in used.items() for key, a in part.arrays().items()}
-    np.savez(folder / "linear.npz", **learnt)  # type: ignore[arg-type]
-    for name, part in used.items():
-        if isinstance(part, Learnt):
-            (folder / "encoders" / name).mkdir(parents=True)
-            for file, data in part.files().items():
-                (folder / "encoders" / name / file).write_bytes(data)
-    if blend.rankers:
-        (folder / "ranker").mkdir()
-    for mode, ranker in blend.rankers.items():
-        np.savez(folder / "ranker" / "facts.npz", values=ranker.facts.values)
-        (folder / "ranker" / f"{mode}.txt").write_bytes(ranker.trees.encode())
+    blend_files.write(space.blend, folder)
     if space.listed is not None:
         np.savez(folder / "listed.npz", **space.listed.arrays())  # type: ignore[arg-type]
     (folder / "index").mkdir()
@@ -196,8 +160,6 @@ def read(folder: Path) -> dict[str, Any]:
     users = load(folder / "ids.parquet", pq.read_table)
     vectors = load(folder / "vectors.npy", lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
     columns = load(folder / "history.npz", arrays)
-    mix = load(folder / "blend.json", lambda p: json.loads(p.read_text("utf-8")))
-    learnt = load(folder / "linear.npz", arrays)
     with reading(folder / "index"):
         index = open_index(about["index"], vectors.shape[1])
         index.load(folder / "index")
@@ -218,22 +180,6 @@ def read(folder: Path) -> dict[str, Any]:
             clock=about["clock"],
             now=about["now"],
         )
-    with reading(folder / "linear.npz"):
-        blend = Blend(
-            retrievers={
-                name: _restored(name, section, learnt) for name, section in mix["retrievers"].items()
-            },
-            scales=mix["scales"],
-            weights=mix["weights"],
-            num_candidates=mix["num_candidates"],
-            slices={mode: list(map(_own, owns)) for mode, owns in mix.get("slices", {}).items()},
-            rankers=_rankers(folder / "ranker", mix),
-        )
-    for name, part in blend.retrievers.items():
-        if isinstance(part, Learnt):
-            encoders = folder / "encoders" / name
-            with reading(encoders):
-                part.read_files(partial(content, encoders))
     return {
         "catalogue": catalogue,
         "users": Ids(users["user_id"].combine_chunks(), "user"),
@@ -242,7 +188,7 @@ def read(folder: Path) -> dict[str, Any]:
         "vectors": vectors,
         "blocks": about["blocks"],
         "index": index,
-        "blend": blend,
+        "blend": blend_files.read(folder),
         "listed": load(folder / "listed.npz", _listed) if (folder / "listed.npz").is_file() else None,
         "address": about["index"],
         "gone": gone,
@@ -260,54 +206,3 @@ def _listed(path: Path) -> Listed:
 def _fitted(folder: Path) -> Fitted:
     with reading(folder):
         return FITTED[folder.name](partial(content, folder))
-
-
-def _of(used: Mapping[str, Retriever], weights: Mapping[str, float]) -> dict[str, float]:
-    return {name: weight for name, weight in weights.items() if name in used}
-
-
-def _own(saved: Mapping[str, Any]) -> Own:
-    return Own(Slice(saved["by"], saved["low"], saved["high"]), saved["weights"])
-
-
-def _rankers(folder: Path, mix: Mapping[str, Any]) -> dict[Mode, Ranker]:
-    """Read the trees that answer instead of a sum.
-
-    Raises:
-        MissingExtraError: there are some, and LightGBM is not installed.
-    """
-    digests = mix.get("rankers", {})
-    if not digests:
-        return {}
-    ranking = extra("shelfspace.ranker", "lightgbm", "'shelfspace[rank]'")
-    facts = Facts(load(folder / "facts.npz", arrays)["values"])
-
-    def ranker_of(mode: Mode, path: Path) -> Ranker:
-        trees = path.read_bytes().decode()
-        if _digest(trees) != digests[mode]:  # LightGBM must not see it: it may end the process
-            raise ValueError("it is not what was written")
-        ranker: Ranker = ranking.Ranker(
-            mix["weights"][mode],
-            facts,
-            trees,
-            repeats=mode == "any",
-            num_candidates=mix["num_candidates"],
-        )
-        return ranker
-
-    return {mode: load(folder / f"{mode}.txt", partial(ranker_of, mode)) for mode in digests}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _restored(name: str, section: Mapping[str, Any], learnt: Mapping[str, npt.NDArray[np.generic]]) -> Any:
-    part = build(RETRIEVERS, section, path=f"linear.{name}")
-    prefix = f"{name}/"
-    return part.restore({k.removeprefix(prefix): a for k, a in learnt.items() if k.startswith(prefix)})
-
-
-def _use(part: object) -> str:
-    names = [name for name, known in RETRIEVERS.items() if known is type(part)]
-    return names[0] if names else f"{type(part).__module__}:{type(part).__qualname__}"

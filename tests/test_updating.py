@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 import shelfspace as ss
-from shelfspace import holding, updating
+from shelfspace import holding, updating, versioning
 from shelfspace.cli import updating as commands
 from shelfspace.encode.learnt import Learnt
 from shelfspace.encode.neighbours import LearntKNN
@@ -172,13 +172,13 @@ def test_folding_in_parts_answers_as_folding_at_once(small_run: Path, run: Path,
 def test_an_earlier_version_comes_back_and_nothing_is_lost(run: Path):
     first = ss.open(run).recommend("user-0", k=10, why=True).table
     updating.update(run)
-    back = updating.rollback(run)
+    back = versioning.rollback(run)
     assert back.seq == 0
     assert back.recommend("user-0", k=10, why=True).table.equals(first)
     again = updating.updated(run)
     assert (again.version, again.base, again.counts["events"]) == (3, 1, 6)
-    assert updating.rollback(run, to=2).seq == again.seq
-    listed = updating.versions(run)
+    assert versioning.rollback(run, to=2).seq == again.seq
+    listed = versioning.versions(run)
     assert [(v.number, v.current) for v in listed] == [(1, False), (2, True), (3, False)]
     assert listed[0].update is None
     assert listed[2].update is not None
@@ -188,13 +188,13 @@ def test_an_earlier_version_comes_back_and_nothing_is_lost(run: Path):
 
 def test_a_version_that_is_not_there_or_not_whole_is_refused(run: Path):
     with pytest.raises(SpaceError, match="no version before 1"):
-        updating.rollback(run)
+        versioning.rollback(run)
     updating.update(run)
     with pytest.raises(SpaceError, match=r"no version 7; it holds \[1, 2\]"):
-        updating.rollback(run, to=7)
+        versioning.rollback(run, to=7)
     (run / "spaces" / "1" / "history.npz").write_bytes(b"PK garbage")
     with pytest.raises(SpaceError, match=r"history\.npz"):
-        updating.rollback(run)
+        versioning.rollback(run)
     assert (run / "current").read_text("utf-8") == "2"
 
 
@@ -205,8 +205,8 @@ def test_old_versions_go_but_never_the_current_or_the_one_before(run: Path):
         updating.update(run, store=store, keep=2)
     store.close()
     assert sorted(path.name for path in (run / "spaces").iterdir()) == ["4", "5"]
-    assert [v.number for v in updating.versions(run)] == [4, 5]
-    updating.rollback(run)
+    assert [v.number for v in versioning.versions(run)] == [4, 5]
+    versioning.rollback(run)
     updating.update(run, keep=1)
     assert sorted(path.name for path in (run / "spaces").iterdir()) == ["4", "6"]
     with pytest.raises(InputError, match="keep = 0"):
@@ -227,9 +227,9 @@ def test_drift_since_the_training_adds_up_over_updates(run: Path):
 
 
 def test_two_updates_at_once_are_refused(run: Path):
-    with (run / updating.LOCK).open("w") as held:
+    with (run / versioning.LOCK).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        for change in (updating.update, updating.rollback):
+        for change in (updating.update, versioning.rollback):
             with pytest.raises(JobError, match="another update"):
                 change(run)
     assert updating.update(run).seq > 0
@@ -280,7 +280,7 @@ def test_a_folder_without_a_space_is_refused(tmp_path: Path):
     with pytest.raises(SpaceError):
         updating.update(tmp_path)
     with pytest.raises(SpaceError):
-        updating.rollback(tmp_path / "nowhere")
+        versioning.rollback(tmp_path / "nowhere")
     assert not list(tmp_path.iterdir())
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from shelfspace import updating
+from shelfspace import updating, versioning
 from shelfspace.cli import asking, screen
 
 STORE = Annotated[
@@ -39,8 +39,8 @@ def rollback(
     as_json: asking.JSON = False,
 ) -> None:
     """Make an earlier version of the space the current one again; what the store holds is not lost."""
-    space = updating.rollback(run, to)
-    [current] = [version for version in updating.versions(run) if version.current]
+    space = versioning.rollback(run, to)
+    [current] = [version for version in versioning.versions(run) if version.current]
     if as_json:
         screen.show(json.dumps(current.to_json(), ensure_ascii=False))
     else:
@@ -51,7 +51,7 @@ def rollback(
 
 def versions(run: asking.RUN, as_json: asking.JSON = False) -> None:
     """List the versions of a space."""
-    found = updating.versions(run)
+    found = versioning.versions(run)
     if as_json:
         screen.show(json.dumps([version.to_json() for version in found], ensure_ascii=False))
         return

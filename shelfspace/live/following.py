@@ -15,25 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shelfspace.blend import Blend
 from shelfspace.encode.learnt import Learnt
 from shelfspace.encode.towers import Towers
-from shelfspace.linear.itemwise import DenseWeights, Itemwise
-from shelfspace.linear.popularity import Popularity
-from shelfspace.linear.repeat import Repeat
-from shelfspace.linear.retriever import Retriever
-from shelfspace.linear.vectors import Listed, VectorKNN
-from shelfspace.live.grown import Rows, grown
+from shelfspace.linear.vectors import Listed
+from shelfspace.live.blending import Blending
+from shelfspace.live.grown import Rows
 from shelfspace.live.layered import Layered
 from shelfspace.live.listings import Changed, changed, listing_of
-from shelfspace.live.narrow import Again, Narrow, Shared, Whole
-from shelfspace.live.nearest import Nearest, mapped
 from shelfspace.live.past import Followed, View, kind_weights
 from shelfspace.live.placing import placed
-from shelfspace.live.popular import Moving
-from shelfspace.live.prepared import by_vectors, graph_path, neighbours_path
-from shelfspace.live.quick import Pasts, Quick
-from shelfspace.live.sums import Dense, Vectors, gain_of
 from shelfspace.live.wording import worded
 from shelfspace.searching.fitted import FittedSearch
 from shelfspace.space import Space
@@ -70,8 +60,7 @@ class Following:
         self.catalogue = space.catalogue
         self.kinds = list(space.kinds)
         self.followed = Followed(space.history, space.users, kind_weights(space.kinds), store.fingerprint)
-        self.moving = self._moving()
-        self._shared: dict[str, Shared] = {}
+        self.blending = Blending(space, folder)
         self._counted = -np.inf
         self.deleted: set[str] = set()
         self.listings: dict[str, dict[str, Any]] = {}
@@ -79,20 +68,9 @@ class Following:
         self._unheard: dict[str, list[Record]] = {}
         self._num_unheard = 0
         self._vectors = Rows(np.asarray(space.vectors))  # a plain array: a map of a file is slow to pick from
-        self._learnt = {
-            n: Rows(p.vectors) for n, p in space.blend.retrievers.items() if isinstance(p, Learnt)
-        }
         self._gone = Rows(self._gone_at_first(), own=True)
         self._later: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         self._layered = Layered(space.index)
-        self._graphs = {
-            name: (
-                mapped(graph_path(folder, name), part.vectors.shape[1]),
-                np.load(neighbours_path(folder, name), mmap_mode="r", allow_pickle=False).view(np.ndarray),
-            )
-            for name, part in by_vectors(space).items()
-        }
-        self._pasts = Pasts()
         search = space.tasks.get("search")
         self._search = search if isinstance(search, FittedSearch) else None
         meaning = self._search.searcher.meaning if self._search else None
@@ -111,7 +89,7 @@ class Following:
                     self._item(record)
                 elif record.action == "forget":
                     self.followed.forget(str(record.body["fingerprint"]), record.seq)
-                    self._pasts.clear()
+                    self.blending.pasts.clear()
                     self.forgot = True
 
     def renew(self) -> bool:
@@ -123,10 +101,7 @@ class Following:
             listings, self.listings = self.listings, {}
         if time.monotonic() - self._counted >= COUNTED_EVERY:
             self._counted = time.monotonic()
-            for name, moving in zip(self._popular, self.moving, strict=True):
-                if moving.moved:
-                    moving.renew(len(self.catalogue))
-                    self._shared[name].look()
+            self.blending.move(len(self.catalogue))
         if not listings and not self.forgot:
             return False
         if self.forgot:
@@ -146,7 +121,7 @@ class Following:
         """Return whether there is something for `renew` to do."""
         if self.listings or self.forgot:
             return True
-        moved = any(moving.moved for moving in self.moving)
+        moved = any(moving.moved for moving in self.blending.moving)
         return moved and time.monotonic() - self._counted >= COUNTED_EVERY
 
     def _event(self, record: Record) -> None:
@@ -167,11 +142,11 @@ class Following:
         time = self._time(record)
         if user is not None and self.followed.holds(user, row, time):
             return  # the space was made with it
-        asks_before = user is not None and any(moving.part.once for moving in self.moving)
+        asks_before = user is not None and any(moving.part.once for moving in self.blending.moving)
         before = self.followed.latest(str(user), row) if asks_before else None
         basket = said.get("session_id") or said.get("basket_id")
         self.followed.add(record.seq, user, row, time, kind, basket)
-        for moving in self.moving:
+        for moving in self.blending.moving:
             moving.add(row, time, float(self.followed.weights[kind]), before)
 
     def _time(self, record: Record) -> float:
@@ -217,7 +192,7 @@ class Following:
         old[~what.is_new] = self._vectors.held[rows[~what.is_new]]
         vectors = self._placed(towers_of(self.base) or self.base.listed, what, old)
         self._vectors.put(rows, vectors)
-        for name, held in self._learnt.items():
+        for name, held in self.blending.learnt.items():
             part = self.base.blend.retrievers[name]
             assert isinstance(part, Learnt)
             before = np.zeros((len(rows), held.held.shape[1]), np.float32)
@@ -270,9 +245,6 @@ class Following:
     def _publish(self) -> None:
         """Make the spaces that answer from now on."""
         size, held = len(self.catalogue), self._gone.held
-        for moving in self.moving:
-            if len(moving.part.popularity) < size:
-                moving.renew(size)
         views = View(self.followed, size), View(self.followed, self.num_base)
         self.space = replace(
             self.base,
@@ -280,7 +252,7 @@ class Following:
             history=replace(self.base.history, num_items=size),
             vectors=self._vectors.held,
             index=self._layered,
-            blend=self._blend(size),
+            blend=self.blending.blend(size, self._later, self._vectors.held),
             gone=held,
             followed=views[0],
             tasks={**self.base.tasks, **({"search": self._search} if self._search is not None else {})},
@@ -288,67 +260,6 @@ class Following:
         self.space.__dict__["titles"] = self._titles
         self.plain = replace(self.base, gone=held[: self.num_base], followed=views[1])
         self.plain.__dict__["titles"] = self._titles[: self.num_base]
-
-    def _blend(self, size: int) -> Blend:
-        blend = self.base.blend
-        moving = {name: moving.part for name, moving in zip(self._popular, self.moving, strict=True)}
-        parts: dict[str, Retriever] = {}
-        narrow: dict[str, Narrow] = {}
-        for name, part in blend.retrievers.items():
-            more = moving.get(name) or grown(part, self.num_base, size, self._vectors_of(name, part))
-            parts[name] = more
-            narrow[name] = self._narrow(name, part, more)
-        if any(model.asks_when for model in narrow.values()):
-            self._pasts.clear()  # scores of every item are of as many items as there were
-        return Quick(
-            parts,
-            blend.scales,
-            blend.weights,
-            blend.num_candidates,
-            blend.slices,
-            blend.rankers,
-            narrow,
-            self._pasts,
-        )
-
-    def _vectors_of(self, name: str, part: Retriever) -> npt.NDArray[np.float32] | None:
-        """Return the vectors of all items that a model goes by, where what came later has any."""
-        if not len(self._later):
-            return None
-        if name in self._learnt:
-            return self._learnt[name].held
-        same = (
-            isinstance(part, VectorKNN) and self.base.listed is not None and "learnt" not in self.base.blocks
-        )
-        return self._vectors.held if same else None
-
-    def _narrow(self, name: str, part: Retriever, more: Retriever) -> Narrow:
-        if isinstance(more, Popularity):
-            self._shared[name] = Shared(more)
-            return self._shared[name]
-        if isinstance(part, Repeat):
-            return Again(part, self.num_base)
-        weights: Any = getattr(part, "weights", None)
-        if isinstance(part, Itemwise) and isinstance(weights, DenseWeights):
-            gain, items = gain_of(part), weights.items
-            scaled = np.ones(len(items), np.float32) if gain is None else gain[items]
-            return Dense(part, weights, scaled)
-        if isinstance(part, VectorKNN) and name in self._graphs:
-            weights = more.weights if isinstance(more, VectorKNN) else weights
-            graph, neighbours = self._graphs[name]
-            near = Nearest(graph)
-            if isinstance(more, VectorKNN) and len(self._later):
-                own = weights.vectors[self._later] * weights.gain[self._later, None]
-                near = near.beside(self._later, own)
-            return Vectors(part, weights.vectors, weights.gain, near, neighbours)
-        return Whole(more)
-
-    def _moving(self) -> list[Moving]:
-        blend = self.base.blend
-        used = {name: blend.retrievers[name] for name in sorted(blend.used)}
-        popular = {name: part for name, part in used.items() if isinstance(part, Popularity)}
-        self._popular = list(popular)
-        return [Moving.of(copy(part), self.base.history) for part in popular.values()]
 
     def _gone_at_first(self) -> npt.NDArray[np.bool_]:
         gone = np.zeros(self.num_base, bool) if self.base.gone is None else self.base.gone.copy()
