@@ -4,12 +4,13 @@
     python benchmarks/serving.py --run RUN [--seconds 30] [--rate 1000] [--workers 2]
 
 The load generator runs on the same machine and takes its share of it. Half of the questions are `GET /similar/ITEM`,
-ITEM drawn uniformly from all products, half are `GET /recommend/HOUSEHOLD`, drawn uniformly from all households with
-their whole history; before every second `recommend` an event of that household is sent and acknowledged, which is on
-disk then (SQLite, `synchronous=FULL`). Rates count `similar` and `recommend` alone, events come on top. No answer is
-kept by the server: a question that comes again is answered anew. `distinct` is the share of questions whose product,
-or household and last event, had not been asked before. Before it is measured every household is asked for once on each
-worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time of these
+ITEM drawn uniformly from all products, half are `GET /recommend/SHOPPER`; before every second `recommend` an event of
+that shopper is sent and acknowledged, which is on disk then (SQLite, `synchronous=FULL`). Shoppers are drawn uniformly
+from the 2,469 households with their whole history, and from 5,000 visitors whom the space does not know: the server was
+sent a basket of the year for each of them beforehand. Rates count `similar` and `recommend` alone, events come on top.
+No answer is kept by the server: a question that comes again is answered anew. `distinct` is the share of questions whose
+product, or shopper and last event, had not been asked before. Before it is measured every shopper is asked for once on
+each worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time of these
 first answers is told by itself.
 
 `throughput`: so many connections ask, each as soon as it is answered.  `speed`: questions begin at a steady rate,
@@ -38,6 +39,9 @@ import shelfspace as ss
 
 Task = Callable[[Connection], Awaitable[None]]
 
+VISITORS = 5_000
+BATCH = 500
+
 
 class Load:
     """What is asked."""
@@ -45,7 +49,9 @@ class Load:
     def __init__(self, run: Path, seed: int) -> None:
         space = ss.open(run)
         self.items = space.catalogue.ids.array.to_pylist()
-        self.users = space.users.array.to_pylist()
+        self.households = space.users.array.to_pylist()
+        self.visitors = visitors(space, np.random.default_rng(seed))
+        self.users = [*self.households, *self.visitors]
         self.titles = [title.split() for title in space.titles]
         self.last = float(space.history.now or 0.0) * 86_400
         self.rng = np.random.default_rng(seed)
@@ -57,13 +63,13 @@ class Load:
         """Return a product."""
         return self.items[int(self.rng.integers(len(self.items)))]
 
-    def event(self, user: str) -> dict[str, object]:
-        """Return an event of a shopper, after all that the space holds."""
+    def event(self, user: str, item: str | None = None) -> dict[str, object]:
+        """Return an event of a shopper, after all that the space holds; of any product where none is named."""
         n = next(self.sent)
         return {
             "event_id": f"load-{time.time_ns()}-{n}",
             "user_id": user,
-            "item_id": self.any_item(),
+            "item_id": item or self.any_item(),
             "timestamp": self.last + n,
         }
 
@@ -84,7 +90,7 @@ class Load:
         return task
 
     def recommend(self, *, fresh: bool) -> Task:
-        """Return a question for what a household wants, after an event of theirs or not."""
+        """Return a question for what a shopper wants, after an event of theirs or not."""
         user, due = self.users[int(self.rng.integers(len(self.users)))], time.perf_counter()
         self.state[user] = self.state.get(user, 0) + fresh
         self._note("recommend", user)
@@ -125,17 +131,39 @@ class Load:
         self.questions += 1
 
 
+def visitors(space: ss.Space, rng: np.random.Generator) -> dict[str, list[str]]:
+    """Return shoppers whom a space does not know, and what is in the basket of each: one of those in its history."""
+    history, ids = space.history, space.catalogue.ids.array.to_pylist()
+    order = np.argsort(history.basket, kind="stable")
+    starts = np.flatnonzero(np.diff(history.basket[order], prepend=-1))
+    baskets = np.split(history.item[order], starts)[1:]
+    drawn = rng.choice(len(baskets), VISITORS, replace=False)
+    return {f"visitor-{n}": [ids[row] for row in baskets[basket]] for n, basket in enumerate(drawn)}
+
+
+async def arrive(load: Load, port: int) -> dict[str, object]:
+    """Send what the visitors did."""
+    load.taken = Taken()
+    events = [load.event(user, item) for user, items in load.visitors.items() for item in items]
+    async with connections(port, 1) as [one]:
+        for start in range(0, len(events), BATCH):
+            body = json.dumps(events[start : start + BATCH]).encode()
+            await load.timed("visits", one, time.perf_counter(), "POST", "/events", body)
+    return {"visitors": len(load.visitors), "events": len(events), "failed": load.taken.failed}
+
+
 async def warm(load: Load, port: int, workers: int) -> dict[str, object]:
-    """Ask for every household once on each worker: the first answer makes what the later ones go on from."""
+    """Ask for every shopper once on each worker: the first answer makes what the later ones go on from."""
     load.taken = Taken()
 
     async def ask(one: Connection) -> None:
-        for user in load.users:
-            await load.timed("first", one, time.perf_counter(), "GET", f"/recommend/{quote(user, safe='')}")
+        for kind, users in (("households", load.households), ("visitors", load.visitors)):
+            for user in users:
+                await load.timed(kind, one, time.perf_counter(), "GET", f"/recommend/{quote(user, safe='')}")
 
     async with connections(port, workers) as made:  # they are handed to the workers in turn
         await asyncio.gather(*map(ask, made))
-    return load.taken.figures("first")
+    return {kind: load.taken.figures(kind) for kind in load.taken.times}
 
 
 async def speed(load: Load, port: int, rate: float, seconds: float) -> dict[str, object]:
@@ -197,13 +225,13 @@ async def searching(load: Load, port: int, rate: float, seconds: float) -> dict[
 
 async def ingest(load: Load, port: int, seconds: float) -> dict[str, object]:
     """Measure how many events are acknowledged a second."""
-    load.taken, batch = Taken(), 500
+    load.taken = Taken()
     until = time.perf_counter() + seconds
 
     async def send(one: Connection) -> int:
         number = 0
         while time.perf_counter() < until:
-            users = load.rng.integers(len(load.users), size=batch)
+            users = load.rng.integers(len(load.users), size=BATCH)
             body = json.dumps([load.event(load.users[int(u)]) for u in users]).encode()
             said = json.loads(await load.timed("batch", one, time.perf_counter(), "POST", "/events", body))
             number += said["accepted"]
@@ -213,15 +241,15 @@ async def ingest(load: Load, port: int, seconds: float) -> dict[str, object]:
         begun = time.perf_counter()
         accepted = sum(await asyncio.gather(*map(send, made)))
         taken = time.perf_counter() - begun
-    return {"events per second": round(accepted / taken), "batch": batch, **load.taken.figures("batch")}
+    return {"events per second": round(accepted / taken), "batch": BATCH, **load.taken.figures("batch")}
 
 
 async def measured(args: argparse.Namespace, port: int) -> dict[str, object]:
     """Measure it all on one server."""
     load = Load(args.run, seed=0)
-    found: dict[str, object] = {
-        "first answer for a household, one at a time": await warm(load, port, args.workers)
-    }
+    found: dict[str, object] = {"arrived before": await arrive(load, port)}
+    found["first answers, one at a time"] = await warm(load, port, args.workers)
+    print(json.dumps(found, indent=1))
     await speed(load, port, args.rate / 2, 8)
     found["speed"] = {}
     for rate in args.rates or [args.rate]:

@@ -5,7 +5,8 @@ B users asked at once, N items, C candidates of one user, R retrievers, P places
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,25 @@ class Part:
     retriever: str
     item: int
     amount: float
+
+
+class Scored(NamedTuple):
+    """The candidates of one user: int32 [C], rising, and their scores, float32 [C]."""
+
+    rows: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, scores: npt.NDArray[np.float32]) -> Self:
+        """Return those of a row of scores, float32 [N], that are no candidates at -inf. O(N)."""
+        rows = np.flatnonzero(scores > -np.inf).astype(np.int32)
+        return cls(rows, scores[rows])
+
+    def dense(self, num_items: int) -> npt.NDArray[np.float32]:
+        """Return the row of scores, float32 [N]."""
+        row = np.full(num_items, -np.inf, np.float32)
+        row[self.rows] = self.scores
+        return row
 
 
 @dataclass(frozen=True)
@@ -87,7 +107,7 @@ class Blend:
     slices: Mapping[Mode, Sequence[Own]] = field(default_factory=dict)
     rankers: Mapping[Mode, Ranker] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def used(self) -> set[str]:
         """The retrievers that answer: those with a weight somewhere, and all that a ranker sees."""
         every = [*self.weights.values(), *(own.weights for owns in self.slices.values() for own in owns)]
@@ -112,6 +132,10 @@ class Blend:
                 return self._sum(queries, allowed, weights, most)
             total[rows] = self._sum(queries.of_users(rows), allowed[rows], weights, most)
         return total
+
+    def scored(self, queries: History, allowed: Allowed, mode: Mode, *, at_least: int = 0) -> list[Scored]:
+        """Return the candidates of each user; as `scores`, without what is none."""
+        return [Scored.of(row) for row in self.scores(queries, allowed, mode, at_least=at_least)]
 
     def reasons(self, query: History, items: npt.NDArray[np.int32], mode: Mode) -> list[list[Part]]:
         """Return, for one user, the parts of each item's score, the largest first; they sum to it.

@@ -119,14 +119,17 @@ class HNSW:
         """Return about the k best rows and their exact scores; see `Index.search`."""
         asked = checked_vectors(queries, self.dim, "queries")
         checked_filters(len(asked), k, allowed, exclude)
-        allowed, num_allowed = self._narrowed(allowed)
-        fetch = (k + min(k, _longest(exclude))) * -(-len(self) // max(num_allowed, 1))
+        size = len(self)
+        allowed, num_allowed = self._narrowed(allowed, size)
+        fetch = (k + min(k, _longest(exclude))) * -(-size // max(num_allowed, 1))
         if allowed is not None or not self._whole:  # the graph looks at that many anyway
             fetch = max(fetch, min(2 * fetch, self.expansion_search))
         if not len(asked) or GRAPH_COST * fetch >= num_allowed:
             return self._exact.search(asked, k, allowed=allowed, exclude=exclude)
         if len(asked) == 1:
             found, scores = self._ask_one(asked, k, fetch, allowed, exclude)
+            if found[0, -1] >= 0:
+                return found, scores
         else:
             found, scores = self._ask(asked, k, fetch, allowed, exclude)
         short = (found[:, -1] < 0).nonzero()[0]
@@ -176,15 +179,14 @@ class HNSW:
             self._graph, self._mapped = self._graph.copy(), False
         return self._graph
 
-    def _narrowed(self, allowed: Flags | None) -> tuple[Flags | None, int]:
-        """Return the flags, None where they allow all, and how many rows they allow at most."""
+    def _narrowed(self, allowed: Flags | None, size: int) -> tuple[Flags | None, int]:
+        """Return the flags, None where they allow all, and how many of the rows there are they allow at most."""
         if allowed is None:
-            return None, len(self)
+            return None, size
         capacity = len(self._exact.present)
-        if len(allowed) >= capacity and allowed[:capacity].all():
-            return None, len(self)
         flags = allowed if len(allowed) >= capacity else fit_flags(allowed, capacity)
-        return flags, min(len(self), int(np.count_nonzero(flags[:capacity])))
+        num_allowed = int(np.count_nonzero(flags[:capacity]))
+        return (None, size) if num_allowed == capacity else (flags, min(size, num_allowed))
 
     def _new_graph(self) -> Graph:
         return Graph(
@@ -202,6 +204,10 @@ class HNSW:
         """Return what `_ask` does for one query [1, D], in a third of its steps: most questions are of this kind."""
         matches = self._graph.search(query, fetch, threads=1)
         rows = matches.keys.astype(np.int32)
+        if self._whole and allowed is None and exclude is None and len(rows) == k:
+            distances = matches.distances
+            if len(set(distances.tolist())) == k:  # in order as it comes, and nothing ties
+                return rows[None], 1 - distances[None]
         if self._whole:
             scores = 1 - matches.distances  # of the same numbers: nothing has to be read again
         else:
@@ -213,10 +219,11 @@ class HNSW:
         if good is not None:
             rows, scores = rows[good], scores[good]
         order = np.lexsort((rows, -scores))[:k]
-        if len(order) == k:
-            return rows[order][None], scores[order][None]
+        rows, scores = rows[order], scores[order]
+        if len(rows) == k:
+            return rows[None], scores[None]
         found, best = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
-        found[0, : len(order)], best[0, : len(order)] = rows[order], scores[order]
+        found[0, : len(rows)], best[0, : len(rows)] = rows, scores
         return found, best
 
     def _ask(

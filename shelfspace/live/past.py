@@ -102,7 +102,7 @@ class Followed:
         """Return whether the base has the event: a store may hold what the space was made with. O(E)."""
         if self.base.now is None or time > self.base.now + SAME:
             return False
-        row = self._row(user)
+        row = self.row(user)
         if row < 0:
             return False
         part = slice(*self.base.indptr[row : row + 2].tolist())
@@ -112,7 +112,7 @@ class Followed:
     def latest(self, user: str, item: int) -> float | None:
         """Return when a shopper took an item last, None where they never did. O(E)."""
         found: float | None = None
-        row = self._row(user)
+        row = self.row(user)
         if row >= 0:
             part = slice(*self.base.indptr[row : row + 2].tolist())
             there = np.flatnonzero(self.base.item[part] == item)
@@ -125,20 +125,22 @@ class Followed:
 
     def columns(self, user: str) -> Columns:
         """Return items, times, weights, kinds and baskets of one shopper, the earliest first."""
-        row, base = self._row(user), self.base
+        row, base = self.row(user), self.base
         part = slice(*base.indptr[row : row + 2].tolist()) if row >= 0 else slice(0, 0)
         item, time, kind, basket = base.item[part], base.time[part], base.kind[part], base.basket[part]
         weight = base.weight[part]
         own = self.own(user)
         if own is None:
             return Columns(item, time, weight, kind, basket)
-        kinds = np.array(own.kind, np.int8)
-        item = np.concatenate([item, np.array(own.item, np.int32)])
-        time = np.concatenate([time, np.array(own.time)])
+        whole = len(own.basket)  # another thread may be adding an event: its basket comes last
+        kinds = np.array(own.kind[:whole], np.int8)
+        item = np.concatenate([item, np.array(own.item[:whole], np.int32)])
+        time = np.concatenate([time, np.array(own.time[:whole])])
         weight = np.concatenate([weight, self.weights[kinds]])
         kind = np.concatenate([kind, kinds])
-        basket = np.concatenate([basket, np.array(own.basket, np.int32)])
-        if len(time) > 1 and (time[1:] < time[:-1]).any():  # something came late
+        basket = np.concatenate([basket, np.array(own.basket[:whole], np.int32)])
+        late = max(0, len(base.time[part]) - 1)
+        if (time[late + 1 :] < time[late:-1]).any():  # something came late
             order = np.argsort(time, kind="stable")
             return Columns(item, time, weight, kind, basket).where(order)
         return Columns(item, time, weight, kind, basket)
@@ -153,7 +155,8 @@ class Followed:
     def _forgotten_at(self, user: str) -> int:
         return self.forgotten.get(self.fingerprint(user), 0) if self.forgotten else 0
 
-    def _row(self, user: str) -> int:
+    def row(self, user: str) -> int:
+        """Return the row of a shopper in the base, -1 for none, and for one whose past was forgotten."""
         row = self.users.find(user)
         return -1 if row is None or self._forgotten_at(user) else row
 
@@ -180,18 +183,17 @@ class View:
         times of each are moved so that their ages are those.
         """
         followed, base = self.followed, self.followed.base
+        if len(users) == 1:
+            return self._of_one(users[0])
         found = list(self._columns(users)) or [_NOTHING]
         lengths = [len(one.item) for one in found]
         now = base.now
         if now is not None:
             last = [float(one.time[-1]) if len(one.time) else now for one in found]
-            if len(found) == 1:
-                now = max(now, last[0])
-            else:
-                found = [
-                    one._replace(time=one.time + (now - max(now, late)))
-                    for one, late in zip(found, last, strict=True)
-                ]
+            found = [
+                one._replace(time=one.time + (now - max(now, late)))
+                for one, late in zip(found, last, strict=True)
+            ]
         every = found[0] if len(found) == 1 else _joined(found)
         return History(
             indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -200,6 +202,21 @@ class View:
             clock=base.clock,
             now=now,
             who=followed.rows(users) if users else np.full(1, -1, np.int32),
+        )
+
+    def _of_one(self, user: str) -> History:
+        """Return what `of` does for one shopper, in a fifth of its steps: most questions are of one."""
+        [found] = self._columns([user])
+        base, now = self.followed.base, self.followed.base.now
+        if now is not None and len(found.time):
+            now = max(now, float(found.time[-1]))
+        return History(
+            np.array([0, len(found.item)]),
+            *found,
+            num_items=self.num_items,
+            clock=base.clock,
+            now=now,
+            who=np.array([self.followed.row(user)], np.int32),
         )
 
     def taken(self) -> Floats:
@@ -212,7 +229,8 @@ class View:
     def _columns(self, users: Sequence[str]) -> Iterator[Columns]:
         for user in users:
             found = self.followed.columns(user)
-            if len(found.item) and found.item.max() >= self.num_items:
+            is_older = self.num_items < len(self.followed.taken) and len(found.item) > 0
+            if is_older and found.item.max() >= self.num_items:
                 yield found.where(found.item < self.num_items)
             else:
                 yield found

@@ -3,7 +3,6 @@
 N items, B shoppers, C candidates of one.
 """
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -13,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shelfspace.blend import Allowed, Blend, Mode, weighed
+from shelfspace.blend import Allowed, Blend, Mode, Scored, weighed
 from shelfspace.linear.retriever import Scores
 from shelfspace.live.narrow import Narrow
 from shelfspace.shop.history import History
+from shelfspace.slicing import By, measured
 
 FEW = 8
 """So many shoppers of one question are answered one by one; of more every item is scored, which is exact."""
@@ -42,7 +42,7 @@ class Entry:
     """
 
     size: int
-    digest: bytes
+    digest: int
     moment: bytes
     sums: Kept
     others: Kept
@@ -64,7 +64,7 @@ class Pasts:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self.most_bytes = most_bytes
-        self._kept: OrderedDict[bytes, tuple[Entry, int]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[Entry, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -80,6 +80,8 @@ class Pasts:
         if before is not None and before.digest == digest:
             entry.sums = before.sums
             entry.others = before.others if before.moment == moment else {}
+            if narrow.keys() <= entry.sums.keys() | entry.others.keys():
+                return entry.sums | entry.others  # as it is kept
         elif before is not None and self._goes_on(before, past):
             entry.sums = {
                 name: narrow[name].more(own, past, before.size)
@@ -103,7 +105,7 @@ class Pasts:
         added = past.num_events - before.size
         return 0 < added <= MOST_ADDED and before.size > 0 and before.digest == _digest(past, before.size)
 
-    def _take(self, key: bytes) -> Entry | None:
+    def _take(self, key: int) -> Entry | None:
         """Return what is kept; two that ask at once of one past each keep a copy of their own."""
         with self._lock:
             found = self._kept.get(key)
@@ -113,7 +115,7 @@ class Pasts:
             entry = found[0]
             return Entry(entry.size, entry.digest, entry.moment, dict(entry.sums), dict(entry.others))
 
-    def _put(self, key: bytes, entry: Entry) -> None:
+    def _put(self, key: int, entry: Entry) -> None:
         size = entry.nbytes
         with self._lock:
             before = self._kept.pop(key, None)
@@ -123,15 +125,9 @@ class Pasts:
                 self._bytes -= self._kept.popitem(last=False)[1][1]
 
 
-def _digest(past: History, size: int) -> bytes:
-    """Return what tells the first events of a past from others; times count as they lie to the last of these."""
-    if not size:
-        return b""
-    age = (past.time[size - 1] - past.time[:size]).astype(np.float32)
-    told = hashlib.blake2b(past.item[:size].tobytes(), digest_size=16)
-    told.update(past.weight[:size].tobytes())
-    told.update(age.tobytes())
-    return told.digest()
+def _digest(past: History, size: int) -> int:
+    """Return what tells the first events of a past from others, as Python hashes bytes: keyed, and quick."""
+    return hash((past.item[:size].tobytes(), past.weight[:size].tobytes(), past.time[:size].tobytes()))
 
 
 def _moment(past: History) -> bytes:
@@ -160,21 +156,20 @@ class Quick(Blend):
         """Return float32 [B, N]; see `Blend.scores`."""
         if len(queries) > FEW or mode in self.rankers:
             return super().scores(queries, allowed, mode, at_least=at_least)
-        total = np.full(allowed.shape, -np.inf, np.float32)
-        most = max(self.num_candidates, at_least)
-        for n in range(len(queries)):
-            past = queries if len(queries) == 1 else queries.of_users([n])
-            rows, values = self._of_one(past, allowed[n], mode, most)
-            total[n, rows] = values
-        return total
+        found = self.scored(queries, allowed, mode, at_least=at_least)
+        return np.stack([one.dense(queries.num_items) for one in found])
 
-    def _of_one(
-        self, past: History, allowed: npt.NDArray[np.bool_], mode: Mode, most: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        """Return the candidates of one shopper and their scores, int32 [C] and float32 [C]."""
-        weights = self.weights[mode]
-        if self.slices.get(mode):
-            [(_, weights)] = self._groups(past, mode)
+    def scored(self, queries: History, allowed: Allowed, mode: Mode, *, at_least: int = 0) -> list[Scored]:
+        """Return the candidates of each user; see `Blend.scored`."""
+        if len(queries) > FEW or mode in self.rankers:
+            return super().scored(queries, allowed, mode, at_least=at_least)
+        most = max(self.num_candidates, at_least)
+        pasts = [queries] if len(queries) == 1 else [queries.of_users([n]) for n in range(len(queries))]
+        return [self._of_one(past, may, mode, most) for past, may in zip(pasts, allowed, strict=True)]
+
+    def _of_one(self, past: History, allowed: npt.NDArray[np.bool_], mode: Mode, most: int) -> Scored:
+        """Return the candidates of one shopper."""
+        weights = self._weights(past, mode)
         narrow = {name: self.narrow[name] for name in weighed(weights)}
         kept = self.pasts.of(past, narrow)
         found = [model.best(kept[name], past, allowed, most) for name, model in narrow.items()]
@@ -182,7 +177,18 @@ class Quick(Blend):
         values = np.zeros(len(rows), np.float32)
         for name, model in narrow.items():
             values += np.float32(weights[name] * self.scales[name]) * model.at(kept[name], past, rows)
-        return rows, values
+        return Scored(rows, values)
+
+    def _weights(self, past: History, mode: Mode) -> Mapping[str, float]:
+        """Return the weights that one shopper is answered by."""
+        by: dict[By, npt.NDArray[np.float64]] = {}
+        for own in self.slices.get(mode, ()):
+            values = by.get(own.slice.by)
+            if values is None:
+                values = by[own.slice.by] = measured(past, own.slice.by)
+            if own.slice.low <= values[0] < own.slice.high:
+                return own.weights
+        return self.weights[mode]
 
 
 def _each_once(rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -26,6 +26,8 @@ FEW_ALLOWED = 2_000
 MOST_FETCHED = 4_096
 """More are not asked of a graph: then every item that may be answered is scored."""
 
+FEW_TERMS = 16
+
 LEAST_CARRIED = 0.8
 """Where less of a sum was there when its best items were looked for, a graph is asked again."""
 
@@ -117,11 +119,18 @@ class Dense(Summed):
     gain: Floats
 
     @cached_property
-    def place(self) -> npt.NDArray[np.int64]:
-        """Where each item is among those modelled, -1: nowhere."""
-        place = np.full(self.weights.num_items, -1, np.int64)
+    def place(self) -> Rows:
+        """Where each item is among those modelled, -1: nowhere. int32 [N]."""
+        place = np.full(self.weights.num_items, -1, np.int32)
         place[self.weights.items] = np.arange(len(self.weights.items))
         return place
+
+    def more(self, kept: Sum, past: History, start: int) -> Sum:
+        """Return the sum with more events; where none is of a modelled item all fades alike, and the best stay so."""
+        longer = super().more(kept, past, start)
+        if (self._places(past.item[start:]) < 0).all():
+            longer.top[:] = kept.top
+        return longer
 
     def best(self, kept: Sum, past: History, allowed: Mask, k: int) -> Rows:
         """Return the k best. O(M) at first, then O(k)."""
@@ -143,11 +152,17 @@ class Dense(Summed):
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
         """Return the scores of items."""
-        place = np.full(len(rows), -1, np.int64)
-        old = rows < len(self.place)
-        place[old] = self.place[rows[old]]
-        found: Floats = np.where(place >= 0, kept.parts[place] * self.gain[place], np.float32(0.0))
+        place = self._places(rows)
+        found: Floats = kept.parts.take(place, mode="wrap") * self.gain.take(place, mode="wrap")
         found *= self.scale(kept, past)
+        found[place < 0] = 0.0  # -1 took the last
+        return found
+
+    def _places(self, rows: Rows) -> Rows:
+        """Return where items are among those modelled, -1: nowhere; what came later is not."""
+        found: Rows = self.place.take(rows, mode="clip")
+        if len(rows) and rows.max() >= len(self.place):
+            found[rows >= len(self.place)] = -1
         return found
 
     @property
@@ -162,9 +177,9 @@ class Dense(Summed):
         place = self.place[items]
         modelled = place >= 0
         place, values = place[modelled], values[modelled]
-        if len(place) == 1:
-            one: Floats = self.weights.matrix[place[0]] * values[0]
-            return one
+        if len(place) <= FEW_TERMS:  # a sparse row takes longer to make than these to add
+            few: Floats = values @ self.weights.matrix[place]
+            return few
         row = sparse.csr_array((values, place, [0, len(place)]), shape=(1, self._size))
         several: Floats = np.asarray(row @ self.weights.matrix, np.float32)[0]
         return several
@@ -201,7 +216,7 @@ class Vectors(Summed):
             return np.zeros(0, np.int32)
         allowed = allowed[: len(self.vectors)]
         num_allowed = int(np.count_nonzero(allowed))
-        fetch = 2 * k * -(-len(allowed) // max(num_allowed, 1))
+        fetch = -(-2 * k * len(allowed) // max(num_allowed, 1))
         while num_allowed > FEW_ALLOWED and fetch <= MOST_FETCHED:
             share, top = self._top(kept, fetch)
             found = top[allowed[top]]
@@ -212,9 +227,12 @@ class Vectors(Summed):
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
         """Return the scores of items. O(R D)."""
-        known = rows < len(self.vectors)
-        found, old = np.zeros(len(rows), np.float32), rows[known]
-        found[known] = (self.vectors[old] @ kept.parts) * self.gain[old]
+        if len(rows) and rows.max() >= len(self.vectors):
+            known = rows < len(self.vectors)
+            found = np.zeros(len(rows), np.float32)
+            found[known] = self._scored(kept, rows[known])
+        else:
+            found = self._scored(kept, rows)
         found *= self.scale(kept, past)
         return found
 
@@ -227,7 +245,13 @@ class Vectors(Summed):
         return 1.0, rows
 
     def _ordered(self, kept: Sum, rows: Rows) -> Rows:
-        return ordered(rows, (self.vectors[rows] @ kept.parts) * self.gain[rows], len(rows))
+        return ordered(rows, self._scored(kept, rows), len(rows))
+
+    def _scored(self, kept: Sum, rows: Rows) -> Floats:
+        """Return the scores of items but for their scale. Picking the rows is most of it: `take` does it fastest."""
+        found: Floats = self.vectors.take(rows, axis=0) @ kept.parts
+        found *= self.gain.take(rows)
+        return found
 
     @property
     def _size(self) -> int:

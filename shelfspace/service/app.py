@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -10,12 +10,14 @@ import orjson
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from shelfspace.service import pages
 from shelfspace.service.asking import Asking, Choosing, Living, Watch
+from shelfspace.service.direct import Direct, Table
 from shelfspace.service.persons import Persons
 from shelfspace.service.problems import HANDLERS
-from shelfspace.service.routes import Direct, add_asking, add_writing
+from shelfspace.service.routes import add_asking, add_writing
 from shelfspace.service.settings import Serving
 from shelfspace.service.shapes import Home
 from shelfspace.service.writing import Writing, Written
@@ -31,7 +33,22 @@ has one shape, `{"error": {"code", "message", "request_id"}}`.
 
 
 class Service(FastAPI):
-    """A FastAPI application whose page also says how keys travel."""
+    """A FastAPI application whose page also says how keys travel; most requests go to their route at once."""
+
+    @cached_property
+    def table(self) -> Table:
+        """What finds the routes of most requests; made at the first one, when all routes are there."""
+        return Table(self.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        found = self.table.of(scope) if scope["type"] == "http" else None
+        if found is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        scope["route"], scope["path_params"] = found
+        await found[0].at_once(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI page; made once."""

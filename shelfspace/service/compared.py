@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shelfspace.service import pages
+from shelfspace.service.direct import Direct
 from shelfspace.service.outcomes import Kept, purchases_of, rates
-from shelfspace.service.routes import Direct
 from shelfspace.service.shapes import Accepted
 from shelfspace.service.variants import Assignment
 

@@ -5,15 +5,14 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from shelfspace import doors
 from shelfspace.service import pages
 from shelfspace.service.asking import Asking
 from shelfspace.service.bodies import EVENT, IMPRESSION, PROFILE, listing
+from shelfspace.service.direct import Direct
 from shelfspace.service.persons import Persons
 from shelfspace.service.questions import Question
 from shelfspace.service.shapes import ANSWERS, Accepted, Exported, Forgotten, Hits
@@ -22,28 +21,11 @@ from shelfspace.tasks import TASKS
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-HOT = ("similar", "recommend")
-"""Tasks whose routes are looked at first."""
-
-
-class Direct(APIRoute):
-    """A route whose endpoint reads the request and writes the response itself: nothing stands between."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **settings: Any) -> None:
-        """Make a route as FastAPI does, and answer without it."""
-        super().__init__(path, endpoint, **settings)
-        self.app = self._answered
-
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response: Response = await self.endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
-
 
 def add_asking(router: APIRouter, asking: Asking) -> None:
     """Add the routes of every task."""
-    questions = {name: Question.of(name, task, asking.settings) for name, task in TASKS.items()}
-    ordered = [questions.pop(name) for name in HOT] + list(questions.values())
-    for question in ordered:
+    questions = [Question.of(name, task, asking.settings) for name, task in TASKS.items()]
+    for question in questions:
         subject = question.subject.name
         answer = ANSWERS.get(question.name, Hits)
         add = partial(_add, router, tag="asking", summary=doors.summary(question.ask), answer=answer)
@@ -55,7 +37,7 @@ def add_asking(router: APIRouter, asking: Asking) -> None:
             extra=pages.asked_of_one(question),
             errors=(404, 422, 503, 504),
         )
-    for question in ordered:
+    for question in questions:
         answer = ANSWERS.get(question.name, Hits)
         add = partial(_add, router, tag="asking", summary=doors.summary(question.ask), answer=answer)
         add(

@@ -54,7 +54,7 @@ class Ids:
         """Return the ids of rows."""
         if len(rows) <= FEW:
             every = self._texts()
-            return [every[row] for row in np.asarray(rows, dtype=np.int64).tolist()]
+            return [every[row] for row in (rows.tolist() if isinstance(rows, np.ndarray) else rows)]
         taken: list[str] = self.array.take(pa.array(np.asarray(rows, dtype=np.int64))).to_pylist()
         return taken
 

@@ -14,5 +14,7 @@ def allowed_items(space: Holding, where: str | None) -> Mask:
     Raises:
         FilterError: `where` cannot be read.
     """
+    if where is None and not space.rules and space.gone is not None:
+        return ~space.gone
     allowed = where_mask(where, space.catalogue)
     return allowed & ~refused_items(space) if space.rules or space.gone is not None else allowed

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shelfspace.blend import Scored
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.reranking.arranging import arranged, pool_size
@@ -64,7 +65,7 @@ class Lists:
     @cached_property
     def arranges(self) -> bool:
         """Whether lists are anything but the k best."""
-        return bool(self.diversity or self.explore or self._rules(Ranked))
+        return bool(self.diversity or self.explore or (self.space.rules and self._rules(Ranked)))
 
     @property
     def at_least(self) -> int:
@@ -74,25 +75,26 @@ class Lists:
     @cached_property
     def columns(self) -> dict[str, pa.DataType]:
         """What is said of each place: the rules that put it there; for a log, the list and its propensity."""
+        if not self.space.rules and not self.explore:
+            return {}
         ruled = any(isinstance(rule, Ranked) and self.task in rule.tasks for rule in self.space.rules.every)
         said = {"rule": pa.string()} if ruled else {}
         return said | ({"propensity": pa.float64(), "list_id": pa.string()} if self.explore else {})
 
-    def of(self, subjects: Sequence[str], scores: Scores, allowed: Mask) -> Iterator[Listed]:
+    def of(self, subjects: Sequence[str], candidates: Sequence[Scored], allowed: Mask) -> Iterator[Listed]:
         """Yield a list for each subject.
 
         Args:
             subjects: B of them.
-            scores: float32 [B, N], -inf where an item is no candidate.
-            allowed: bool [B, N], or [N] for all: what a pin may bring.
+            candidates: those of each.
+            allowed: bool [B, N]: what a pin may bring.
         """
-        if not self.arranges:
-            for rows, values in best(scores, self.k):
+        for subject, own, may in zip(subjects, candidates, allowed, strict=True):
+            if self.arranges:
+                yield self._list(subject, own.dense(len(may)), may)
+            else:
+                rows, values = best(own, self.k)
                 yield Listed(rows, values, [dict.fromkeys(self.columns)] * len(rows))
-            return
-        every = np.broadcast_to(allowed, scores.shape)
-        for subject, row_scores, may in zip(subjects, scores, every, strict=True):
-            yield self._list(subject, row_scores, may)
 
     def near(
         self,
@@ -213,13 +215,11 @@ class Lists:
         return np.random.default_rng(None if self.seed is None else [self.seed, zlib.crc32(subject.encode())])
 
 
-def best(scores: Scores, k: int) -> Iterator[tuple[npt.NDArray[np.int32], Scores]]:
-    """Yield for each user the rows and scores of the k best, the best first, equal scores in the catalogue's order."""
-    for row_scores in scores:
-        rows = np.flatnonzero(row_scores > -np.inf)  # most items are no candidates
-        values = row_scores[rows]
-        if len(rows) > k:
-            top = np.sort(np.argpartition(values, -k)[-k:])
-            rows, values = rows[top], values[top]
-        order = np.argsort(-values, kind="stable")
-        yield rows[order].astype(np.int32), values[order]
+def best(candidates: Scored, k: int) -> Scored:
+    """Return the k best, the best first, equal scores in the catalogue's order."""
+    rows, values = candidates
+    if len(rows) > k:
+        top = np.sort(np.argpartition(values, -k)[-k:])
+        rows, values = rows[top], values[top]
+    order = np.argsort(-values, kind="stable")
+    return Scored(rows[order], values[order])

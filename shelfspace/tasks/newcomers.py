@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
+from shelfspace.blend import Scored
 from shelfspace.errors import InputError
 from shelfspace.holding import Holding
 from shelfspace.newcomers.evidence import Asked, Evidence, add
@@ -68,6 +69,8 @@ class Newcomers:
                 "or train with a section [newcomers]"
             )
         cold = (known.lengths() == 0) & (not is_session)
+        if fitted is None and phrase is None:  # most questions
+            return cls(space, [()] * len(cold), None, None, cold, is_session, False, [])
         notes: list[str] = []
         sources: list[list[str]] = [[] for _ in cold]
         shown = fitted is not None or phrase is not None
@@ -110,12 +113,10 @@ class Newcomers:
             return {"source": _joined(self.sources[n])}
         return {"source": "session" if self.is_session else "popular" if self.cold[n] else "history"}
 
-    def fill(self, start: int, scores: Floats, allowed: npt.NDArray[np.bool_]) -> None:
-        """Score the items for those of a block of whom something is known, in place; float32 [B, N]."""
-        for n in range(len(scores)):
-            if self.sources[start + n]:
-                own = self._scores(start + n)
-                scores[n] = np.where(allowed[n] & (own > 0), own, -np.inf)
+    def scored(self, n: int, allowed: npt.NDArray[np.bool_]) -> Scored:
+        """Return the candidates of the n-th, of whom something is known."""
+        own = self._scores(n)
+        return Scored.of(np.where(allowed & (own > 0), own, -np.inf))
 
     def why(self, n: int, rows: npt.NDArray[np.int32]) -> list[tuple[Why, ...]]:
         """Return what the scores of the n-th are made of, for these items."""

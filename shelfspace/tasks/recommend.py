@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shelfspace.blend import Mode, Part
+from shelfspace.blend import Mode, Part, Scored
 from shelfspace.errors import InputError
 from shelfspace.explaining.paths import Joins
 from shelfspace.holding import Holding
@@ -151,19 +151,21 @@ class _Asked:
     def hits(self, start: int, block: History, subjects: Sequence[str]) -> Iterator[Hit]:
         """Yield the answers of a block of users, the first of whom is the `start`-th of all."""
         allowed = self._allowed(block)
-        scores = self._scores(block, allowed)
-        self.newcomers.fill(start, scores, allowed)
-        unanswered = block.lengths() == 0
-        unanswered[unanswered] = ~np.isfinite(scores[unanswered]).any(axis=1)
-        if unanswered.any():  # no model of the blend knows what to show to somebody without a history
-            scores[unanswered] = np.where(allowed[unanswered] & (self.popular > 0), self.popular, -np.inf)
+        found = self.space.blend.scored(block, allowed, self.mode, at_least=self.lists.at_least)
+        popular = set[int]()
+        for n, length in enumerate(block.lengths().tolist()):
+            if self.newcomers.sources[start + n]:
+                found[n] = self.newcomers.scored(start + n, allowed[n])
+            if not length and not len(found[n].rows):  # no model of the blend knows what to show
+                found[n] = Scored.of(np.where(allowed[n] & (self.popular > 0), self.popular, -np.inf))
+                popular.add(n)
         named = subjects[start : start + len(block)]
-        for n, listed in enumerate(self.lists.of(named, scores, allowed)):
+        for n, listed in enumerate(self.lists.of(named, found, allowed)):
             if len(listed.rows) < self.lists.k:
                 self.notes.append(
                     _shortfall(named[n], len(listed.rows), self.lists.k, int(allowed[n].sum()), self.seen)
                 )
-            reasons = self._reasons(start + n, block, n, listed, popular=bool(unanswered[n]))
+            reasons = self._reasons(start + n, block, n, listed, popular=n in popular)
             more: list[dict[str, Value]] = [
                 {**self.newcomers.more(start + n), **said} for said in listed.more
             ]
@@ -202,10 +204,15 @@ class _Asked:
         return scores
 
     def _allowed(self, block: History) -> npt.NDArray[np.bool_]:
-        had = np.zeros((len(block), len(self.matches)), bool)
-        if self.seen != "include":
-            had[block.user(), block.item] = True
-        return (had if self.seen == "only" else ~had) & self.matches
+        shape = len(block), len(self.matches)
+        if self.seen == "only":
+            allowed = np.zeros(shape, bool)
+            allowed[block.user(), block.item] = self.matches[block.item]
+            return allowed
+        allowed = np.broadcast_to(self.matches, shape).copy()
+        if self.seen == "exclude":
+            allowed[block.user() if len(block) > 1 else 0, block.item] = False
+        return allowed
 
     def _reasons(
         self, number: int, block: History, n: int, listed: Listed, *, popular: bool

@@ -143,7 +143,12 @@ class Hits:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `to_json` writes, as plain data."""
-        return {"hits": list(map(self._row, self.hits)), "notes": list(self.notes), **self.beside}
+        if self.more or self.why:
+            rows = list(map(self._row, self.hits))
+        else:
+            names = ("subject", "rank", self.named, "title", "score")
+            rows = [dict(zip(names, hit, strict=False)) for hit in self.hits]
+        return {"hits": rows, "notes": list(self.notes), **self.beside}
 
     def _row(self, hit: Hit) -> dict[str, Any]:
         row = {

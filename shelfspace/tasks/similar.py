@@ -88,7 +88,7 @@ def similar(
         there, own = found[n] >= 0, rows[n] if items else None
         made = lists.near(subject, found[n][there], scores[n][there], allowed, own)
         values = made.scores
-        if not np.isfinite(values).all():  # what was pinned
+        if lists.arranges and not np.isfinite(values).all():  # what was pinned
             values = np.where(np.isfinite(values), values, space.vectors[made.rows] @ queries[n])
         others = list(zip(made.rows.tolist(), values.tolist(), strict=True))
         if not queries[n].any():
@@ -96,7 +96,7 @@ def similar(
             others = []
         elif len(others) < k:
             notes.append(f"{len(others)} of {k}: no other item of the catalogue satisfies the filter")
-        texts = space.catalogue.ids.texts([r for r, _ in others])
+        texts = space.catalogue.ids.texts(made.rows[: len(others)])
         asked = int(rows[n]) if items else None
         parts: Sequence[tuple[Why, ...]] = [()] * len(others)
         if why:
