@@ -141,7 +141,7 @@ async def swap(load: Load, run: Path, made: list[Connection], rate: float) -> di
         one.close()
 
     changing = asyncio.gather(change(), look())
-    await at_rate(made, load.mixed(), rate=rate, seconds=34)
+    await at_rate(made, load.mixed(), load.taken, rate=rate, seconds=34)
     await changing
     kinds = list(load.taken.times)
     return {"versions seen": sorted(seen), "failed": load.taken.failed, **load.taken.figures(*kinds)}

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,23 +42,60 @@ class Taken:
         return {"requests": len(times), **quantiles, "max_ms": round(float(times.max()), 2)}
 
 
+Request = tuple[str, bytes]
+"""What kind it is, and how it goes over the wire."""
+
+Script = Sequence[Request]
+"""Requests that one connection sends, each when the one before is answered."""
+
+
+def request(method: str, path: str, body: bytes = b"") -> bytes:
+    """Return a request as it goes over the wire."""
+    kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
+    return f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n".encode() + body
+
+
 class Connection(asyncio.Protocol):
-    """A connection that asks one request after the other; as little as can be stands between it and the socket."""
+    """A connection that sends one request after the other; as little as can be stands between it and the socket.
+
+    `ask` is for one request at a time; `play` sends a script and calls back, at a third of the price.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.transport: asyncio.Transport | None = None
         self.held = b""
+        self.answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self.left: Iterator[Request] | None = None
+
+    async def open(self) -> None:
+        """Connect, where it is not."""
+        if self.transport is None:
+            await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self.port)
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request and return status and body."""
-        loop = asyncio.get_running_loop()
-        if self.transport is None:
-            await loop.create_connection(lambda: self, "127.0.0.1", self.port)
-        kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
-        self.answer: asyncio.Future[tuple[int, bytes]] = loop.create_future()
-        self.transport.write(f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n".encode() + body)  # type: ignore[union-attr]
+        await self.open()
+        self.answer = asyncio.get_running_loop().create_future()
+        self.transport.write(request(method, path, body))  # type: ignore[union-attr]
         return await self.answer
+
+    def play(self, script: Script, due: float, taken: Taken, done: "Callable[[Connection], None]") -> None:
+        """Send a script and call back at its end; the first answer's time counts from when it was due."""
+        self.left, self.begun, self.taken, self.done = iter(script), due, taken, done
+        self._next()
+
+    def _next(self) -> None:
+        assert self.left is not None
+        step = next(self.left, None)
+        if step is None:
+            self.left = None
+            self.done(self)
+        elif self.transport is None:
+            self._lost()
+        else:
+            self.kind = step[0]
+            self.transport.write(step[1])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport."""
@@ -73,15 +111,23 @@ class Connection(asyncio.Protocol):
         length = int(head.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
         if len(self.held) < end + 4 + length:
             return
-        answer, self.held = (int(head[9:12]), self.held[end + 4 :]), b""
+        status, body, self.held = int(head[9:12]), self.held[end + 4 :], b""
         if b"connection: close" in head:
             self.close()
-        self.answer.set_result(answer)
+        if self.left is not None:
+            now = time.perf_counter()
+            self.taken.add(self.kind, (now - self.begun) * 1e3, status)
+            self.begun = now
+            self._next()
+        elif self.answer is not None:
+            self.answer.set_result((status, body))
 
     def connection_lost(self, problem: Exception | None) -> None:
         """Tell who waits that no answer comes."""
-        self.transport = None
-        if hasattr(self, "answer") and not self.answer.done():
+        self.transport, self.held = None, b""
+        if self.left is not None:
+            self._lost()
+        elif self.answer is not None and not self.answer.done():
             self.answer.set_exception(ConnectionError("the server closed the connection"))
 
     def close(self) -> None:
@@ -90,12 +136,21 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             self.transport = None
 
+    def _lost(self) -> None:
+        """Count a script that was cut off as failed, and go on when there is a connection again."""
+        self.left = None
+        self.taken.failed["cut off"] = self.taken.failed.get("cut off", 0) + 1
+        opened = asyncio.ensure_future(self.open())
+        opened.add_done_callback(lambda _: self.done(self))
+
 
 @asynccontextmanager
 async def connections(port: int, number: int) -> AsyncIterator[list[Connection]]:
     """Open connections, and close them at the end; first those that were closed are given time to be known as such."""
     await asyncio.sleep(1.5)
     made = [Connection(port) for _ in range(number)]
+    for one in made:
+        await one.open()
     try:
         yield made
     finally:
@@ -104,55 +159,54 @@ async def connections(port: int, number: int) -> AsyncIterator[list[Connection]]
 
 
 async def at_rate(
-    made: list[Connection],
-    tasks: Iterator[Callable[[Connection], Awaitable[None]]],
-    *,
-    rate: float,
-    seconds: float,
+    made: list[Connection], scripts: Iterator[Script], taken: Taken, *, rate: float, seconds: float
 ) -> float:
-    """Begin tasks at a steady rate, whatever the answers take, and return the rate that was reached.
+    """Begin scripts at a steady rate, whatever the answers take, and return the rate that was reached.
 
-    A task waits for a free connection where all are busy, and its waiting counts: no answer hides behind another.
+    A script waits for a free connection where all are busy, and its waiting counts: no answer hides behind another.
     """
-    free: asyncio.Queue[Connection] = asyncio.Queue()
-    for one in made:
-        free.put_nowait(one)
+    free, waiting = deque(made), deque[tuple[Script, float]]()
 
-    async def run(task: Callable[[Connection], Awaitable[None]]) -> None:
-        connection = await free.get()
-        try:
-            await task(connection)
-        finally:
-            free.put_nowait(connection)
+    def done(one: Connection) -> None:
+        if waiting:
+            one.play(*waiting.popleft(), taken, done)
+        else:
+            free.append(one)
 
-    running: set[asyncio.Task[None]] = set()
-    begun = time.perf_counter()
-    number = 0
+    begun, number = time.perf_counter(), 0
     while (now := time.perf_counter()) - begun < seconds:
         while number < (now - begun) * rate:
-            running.add(one := asyncio.create_task(run(next(tasks))))
-            one.add_done_callback(running.discard)
+            waiting.append((next(scripts), begun + number / rate))
             number += 1
+            if free:
+                done(free.popleft())
         await asyncio.sleep(0.001)
-    if running:
-        await asyncio.wait(running, timeout=30)
+    while len(free) < len(made) and time.perf_counter() - now < 30:
+        await asyncio.sleep(0.01)
     return number / (time.perf_counter() - begun)
 
 
 async def at_once(
-    made: list[Connection], tasks: Iterator[Callable[[Connection], Awaitable[None]]], *, seconds: float
+    made: list[Connection], scripts: Iterator[Script], taken: Taken, *, seconds: float
 ) -> float:
-    """Let each connection begin its next task when the one before is answered, and return the tasks a second."""
-    begun = time.perf_counter()
+    """Let each connection begin its next script when the one before is done, and return the scripts a second."""
+    begun, number, playing = time.perf_counter(), 0, len(made)
+    ended = asyncio.get_running_loop().create_future()
 
-    async def run(one: Connection) -> int:
-        number = 0
-        while time.perf_counter() - begun < seconds:
-            await next(tasks)(one)
+    def done(one: Connection) -> None:
+        nonlocal number, playing
+        now = time.perf_counter()
+        if now - begun < seconds:
             number += 1
-        return number
+            one.play(next(scripts), now, taken, done)
+        else:
+            playing -= 1
+            if not playing:
+                ended.set_result(None)
 
-    number = sum(await asyncio.gather(*map(run, made)))
+    for one in made:
+        done(one)
+    await ended
     return number / (time.perf_counter() - begun)
 
 

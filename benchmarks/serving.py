@@ -6,12 +6,12 @@
 The load generator runs on the same machine and takes its share of it. Half of the questions are `GET /similar/ITEM`,
 ITEM drawn uniformly from all products, half are `GET /recommend/SHOPPER`; before every second `recommend` an event of
 that shopper is sent and acknowledged, which is on disk then (SQLite, `synchronous=FULL`). Shoppers are drawn uniformly
-from the 2,469 households with their whole history, and from 5,000 visitors whom the space does not know: the server was
-sent a basket of the year for each of them beforehand. Rates count `similar` and `recommend` alone, events come on top.
-No answer is kept by the server: a question that comes again is answered anew. `distinct` is the share of questions whose
-product, or shopper and last event, had not been asked before. Before it is measured every shopper is asked for once on
-each worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time of these
-first answers is told by itself.
+from the 2,469 households with their whole history, and from 2,500 visitors whom the space does not know: the server
+was sent a basket of the year for each of them beforehand. Rates count `similar` and `recommend` alone, events come on top.
+No answer is kept by the server: a question that comes again is answered anew. `distinct` is the share of questions
+whose product, or shopper and last event, had not been asked before. Before it is measured every shopper is asked for
+once on each worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time
+of these first answers is told by itself.
 
 `throughput`: so many connections ask, each as soon as it is answered.  `speed`: questions begin at a steady rate,
 whatever the answers take, over 32 connections; the time of a request counts from when it was due.
@@ -25,22 +25,34 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import uvloop
-from load import Connection, Taken, at_once, at_rate, connections, machine, memory, served, worker_pids, write
+from load import (
+    Connection,
+    Script,
+    Taken,
+    at_once,
+    at_rate,
+    connections,
+    machine,
+    memory,
+    request,
+    served,
+    worker_pids,
+    write,
+)
 
 import shelfspace as ss
 
-Task = Callable[[Connection], Awaitable[None]]
-
-VISITORS = 5_000
+VISITORS = 2_500
 BATCH = 500
+MOST_A_SECOND = 4_000
+KINDS = ("similar", "recommend", "recommend, fresh")
 
 
 class Load:
@@ -56,8 +68,7 @@ class Load:
         self.last = float(space.history.now or 0.0) * 86_400
         self.rng = np.random.default_rng(seed)
         self.sent = itertools.count()
-        self.taken, self.asked, self.state = Taken(), set[tuple[str, str, int]](), dict[str, int]()
-        self.questions = 0
+        self.taken, self.asked, self.state = Taken(), list[tuple[str, str, int]](), dict[str, int]()
 
     def any_item(self) -> str:
         """Return a product."""
@@ -73,62 +84,62 @@ class Load:
             "timestamp": self.last + n,
         }
 
-    async def timed(self, kind: str, one: Connection, due: float, *what: object) -> bytes:
-        """Ask, and note how long after it was due the answer came."""
+    async def timed(self, kind: str, one: Connection, *what: object) -> bytes:
+        """Ask, and note how long it took."""
+        begun = time.perf_counter()
         status, body = await one.ask(*what)  # type: ignore[arg-type]
-        self.taken.add(kind, (time.perf_counter() - due) * 1e3, status)
+        self.taken.add(kind, (time.perf_counter() - begun) * 1e3, status)
         return body
 
-    def similar(self) -> Task:
+    def similar(self) -> Script:
         """Return a question for what is like a product."""
-        item, due = self.any_item(), time.perf_counter()
+        item = self.any_item()
         self._note("similar", item)
+        return [("similar", request("GET", f"/similar/{quote(item, safe='')}"))]
 
-        async def task(one: Connection) -> None:
-            await self.timed("similar", one, due, "GET", f"/similar/{quote(item, safe='')}")
-
-        return task
-
-    def recommend(self, *, fresh: bool) -> Task:
+    def recommend(self, *, fresh: bool) -> Script:
         """Return a question for what a shopper wants, after an event of theirs or not."""
-        user, due = self.users[int(self.rng.integers(len(self.users)))], time.perf_counter()
+        user = self.users[int(self.rng.integers(len(self.users)))]
         self.state[user] = self.state.get(user, 0) + fresh
         self._note("recommend", user)
+        asked = request("GET", f"/recommend/{quote(user, safe='')}")
+        if not fresh:
+            return [("recommend", asked)]
+        event = request("POST", "/events", json.dumps(self.event(user)).encode())
+        return [("event", event), ("recommend, fresh", asked)]
 
-        async def task(one: Connection) -> None:
-            start = due
-            if fresh:
-                await self.timed("event", one, due, "POST", "/events", json.dumps(self.event(user)).encode())
-                start = time.perf_counter()
-            await self.timed(
-                "recommend, fresh" if fresh else "recommend",
-                one,
-                start,
-                "GET",
-                f"/recommend/{quote(user, safe='')}",
-            )
-
-        return task
-
-    def search(self) -> Task:
+    def search(self) -> Script:
         """Return a search for two words of a title."""
         words = self.titles[int(self.rng.integers(len(self.titles)))]
         phrase = " ".join(self.rng.permutation(words)[:2]) or "bread"
-        due = time.perf_counter()
+        return [("search", request("GET", f"/search/{quote(str(phrase), safe='')}"))]
 
-        async def task(one: Connection) -> None:
-            await self.timed("search", one, due, "GET", f"/search/{quote(str(phrase), safe='')}")
-
-        return task
-
-    def mixed(self) -> Iterator[Task]:
+    def mixed(self) -> Iterator[Script]:
         """Yield questions, as the page says."""
-        for n in itertools.count():
-            yield self.similar() if n % 2 else self.recommend(fresh=n % 4 == 0)
+        while True:
+            yield self.similar()
+            yield self.recommend(fresh=True)
+            yield self.similar()
+            yield self.recommend(fresh=False)
 
     def _note(self, kind: str, subject: str) -> None:
-        self.asked.add((kind, subject, self.state.get(subject, 0)))
-        self.questions += 1
+        self.asked.append((kind, subject, self.state.get(subject, 0)))
+
+    @property
+    def questions(self) -> int:
+        """How many were asked since they were counted last."""
+        return sum(len(self.taken.times.get(kind, ())) for kind in KINDS)
+
+    def begin(self, most: float) -> Iterator[Script]:
+        """Count anew, and make so many scripts beforehand: it takes time that is the server's while it is measured."""
+        self.taken, self.asked = Taken(), []
+        return iter(list(itertools.islice(self.mixed(), int(most))))
+
+    @property
+    def distinct(self) -> float:
+        """The share of the questions asked that had not been asked before."""
+        asked = self.asked[: self.questions]
+        return round(len(set(asked)) / len(asked), 3)
 
 
 def visitors(space: ss.Space, rng: np.random.Generator) -> dict[str, list[str]]:
@@ -148,7 +159,7 @@ async def arrive(load: Load, port: int) -> dict[str, object]:
     async with connections(port, 1) as [one]:
         for start in range(0, len(events), BATCH):
             body = json.dumps(events[start : start + BATCH]).encode()
-            await load.timed("visits", one, time.perf_counter(), "POST", "/events", body)
+            await load.timed("visits", one, "POST", "/events", body)
     return {"visitors": len(load.visitors), "events": len(events), "failed": load.taken.failed}
 
 
@@ -159,7 +170,7 @@ async def warm(load: Load, port: int, workers: int) -> dict[str, object]:
     async def ask(one: Connection) -> None:
         for kind, users in (("households", load.households), ("visitors", load.visitors)):
             for user in users:
-                await load.timed(kind, one, time.perf_counter(), "GET", f"/recommend/{quote(user, safe='')}")
+                await load.timed(kind, one, "GET", f"/recommend/{quote(user, safe='')}")
 
     async with connections(port, workers) as made:  # they are handed to the workers in turn
         await asyncio.gather(*map(ask, made))
@@ -168,15 +179,15 @@ async def warm(load: Load, port: int, workers: int) -> dict[str, object]:
 
 async def speed(load: Load, port: int, rate: float, seconds: float) -> dict[str, object]:
     """Measure the mixture at a rate."""
-    load.taken, load.asked, load.questions = Taken(), set(), 0
+    scripts = load.begin(1.01 * rate * seconds + 100)
     async with connections(port, 32) as made:
-        reached = await at_rate(made, load.mixed(), rate=rate, seconds=seconds)
+        reached = await at_rate(made, scripts, load.taken, rate=rate, seconds=seconds)
     taken = load.taken
     return {
         "asked per second": rate,
         "answered per second": round(reached, 1),
-        "distinct": round(len(load.asked) / load.questions, 3),
-        "similar and recommend": taken.figures("similar", "recommend", "recommend, fresh"),
+        "distinct": load.distinct,
+        "similar and recommend": taken.figures(*KINDS),
         **{kind: taken.figures(kind) for kind in taken.times},
         "not answered with 200": taken.failed,
     }
@@ -184,28 +195,15 @@ async def speed(load: Load, port: int, rate: float, seconds: float) -> dict[str,
 
 async def throughput(load: Load, port: int, number: int, seconds: float) -> dict[str, object]:
     """Measure the mixture on connections that ask as soon as they are answered; an event is of its `recommend`."""
-    load.taken, load.asked, load.questions = Taken(), set(), 0
-
-    def now(task: Callable[[], Task]) -> Task:
-        async def begin(one: Connection) -> None:
-            await task()(one)
-
-        return begin
-
-    kinds = (
-        load.similar,
-        partial(load.recommend, fresh=True),
-        load.similar,
-        partial(load.recommend, fresh=False),
-    )
+    scripts = load.begin(MOST_A_SECOND * seconds)
     async with connections(port, number) as made:
-        reached = await at_once(made, (now(kind) for kind in itertools.cycle(kinds)), seconds=seconds)
+        reached = await at_once(made, scripts, load.taken, seconds=seconds)
     taken = load.taken
     return {
         "connections": number,
         "answered per second": round(reached, 1),
-        "distinct": round(len(load.asked) / load.questions, 3),
-        "similar and recommend": taken.figures("similar", "recommend", "recommend, fresh"),
+        "distinct": load.distinct,
+        "similar and recommend": taken.figures(*KINDS),
         **{kind: taken.figures(kind) for kind in taken.times},
         "not answered with 200": taken.failed,
     }
@@ -215,7 +213,8 @@ async def searching(load: Load, port: int, rate: float, seconds: float) -> dict[
     """Measure search at a rate."""
     load.taken = Taken()
     async with connections(port, 8) as made:
-        reached = await at_rate(made, (load.search() for _ in itertools.count()), rate=rate, seconds=seconds)
+        scripts = (load.search() for _ in itertools.count())
+        reached = await at_rate(made, scripts, load.taken, rate=rate, seconds=seconds)
     return {
         "answered per second": round(reached, 1),
         **load.taken.figures("search"),
@@ -233,7 +232,7 @@ async def ingest(load: Load, port: int, seconds: float) -> dict[str, object]:
         while time.perf_counter() < until:
             users = load.rng.integers(len(load.users), size=BATCH)
             body = json.dumps([load.event(load.users[int(u)]) for u in users]).encode()
-            said = json.loads(await load.timed("batch", one, time.perf_counter(), "POST", "/events", body))
+            said = json.loads(await load.timed("batch", one, "POST", "/events", body))
             number += said["accepted"]
         return number
 

@@ -11,26 +11,40 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from shelfspace import disk
 from shelfspace.disk import reading
 from shelfspace.errors import SpaceError
+from shelfspace.index import Found
 from shelfspace.people.tastes import Tastes
 from shelfspace.ruling.rules import FILE, Rules
 from shelfspace.shop.past import Kept, Past
 from shelfspace.stored import Contents, read, write
 
 
+class Near(Protocol):
+    """Lists of what is near each item, looked up beforehand."""
+
+    def of(self, row: int, k: int, allowed: npt.NDArray[np.bool_]) -> Found | None:
+        """Return the k nearest to an item, of those allowed, as an index does; None where the lists do not say."""
+        ...
+
+
 @dataclass(frozen=True)
 class Holding(Contents):
     """A trained space; its fields are those of `Contents`, the rules of the shop, and what is known of shoppers since.
 
-    followed: the past as it is followed while it happens; None: the one in the space's own file.
+    followed: the past as it is followed while it happens; None: the one in the space's own file;
+    near: what is near each item, where it was looked up beforehand.
     """
 
     rules: Rules = field(default_factory=Rules)
     followed: Past | None = None
+    near: Near | None = None
 
     def __post_init__(self) -> None:
         """Nothing here: what can read filters (`Space`) checks the rules against the catalogue."""

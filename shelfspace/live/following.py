@@ -22,8 +22,10 @@ from shelfspace.live.blending import Blending
 from shelfspace.live.grown import Rows
 from shelfspace.live.layered import Layered
 from shelfspace.live.listings import Changed, changed, listing_of
+from shelfspace.live.near import NearLists, read_lists
 from shelfspace.live.past import Followed, View, kind_weights
 from shelfspace.live.placing import placed
+from shelfspace.live.prepared import near_path
 from shelfspace.live.wording import worded
 from shelfspace.searching.fitted import FittedSearch
 from shelfspace.space import Space
@@ -71,6 +73,10 @@ class Following:
         self._gone = Rows(self._gone_at_first(), own=True)
         self._later: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         self._layered = Layered(space.index)
+        lists = near_path(folder)
+        self._near = (
+            NearLists(read_lists(lists), self._vectors.held, self._later) if lists.is_file() else None
+        )
         search = space.tasks.get("search")
         self._search = search if isinstance(search, FittedSearch) else None
         meaning = self._search.searcher.meaning if self._search else None
@@ -255,6 +261,7 @@ class Following:
             blend=self.blending.blend(size, self._later, self._vectors.held),
             gone=held,
             followed=views[0],
+            near=self._near.beside(self._later, self._vectors.held) if self._near is not None else None,
             tasks={**self.base.tasks, **({"search": self._search} if self._search is not None else {})},
         )
         self.space.__dict__["titles"] = self._titles

@@ -1,6 +1,6 @@
 """What the workers of a server share: graphs of the vectors that models go by, made once for a version of the space.
 
-RUN/serving/N/   NAME.usearch and NAME.npy a model; may be deleted at any time, and is then made again
+RUN/serving/N/   NAME.usearch and NAME.npy a model, near.npy; may be deleted at any time, and is then made again
 """
 
 import fcntl
@@ -12,7 +12,9 @@ from pathlib import Path
 from shelfspace.blend import weighed
 from shelfspace.disk import reading
 from shelfspace.errors import SpaceError
+from shelfspace.index import HNSW
 from shelfspace.linear.vectors import VectorKNN, VectorWeights
+from shelfspace.live.near import write_lists
 from shelfspace.live.nearest import built, neighbours
 from shelfspace.space import Space
 
@@ -46,6 +48,7 @@ def graphs_of(run: Path, version: int, space: Space, *, told: Told | None = None
     """Make the graphs of a version, where they are not there yet, and return their folder."""
     folder, asked = run / FOLDER / str(version), by_vectors(space)
     files = [path for name in asked for path in (graph_path(folder, name), neighbours_path(folder, name))]
+    files += [near_path(folder)] if isinstance(space.index, HNSW) else []
     if all(path.is_file() for path in files):
         return folder
     try:
@@ -53,6 +56,12 @@ def graphs_of(run: Path, version: int, space: Space, *, told: Told | None = None
         with (folder / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one process makes them, the others wait
             _make(folder, asked, told, threads)
+            if isinstance(space.index, HNSW) and not near_path(folder).is_file():
+                if told is not None:
+                    told("preparing similar", len(asked), len(asked) + 1)
+                beside = near_path(folder).with_name(f"near.npy.{os.getpid()}.new")
+                write_lists(space.index, space.vectors, beside)
+                beside.replace(near_path(folder))
     except OSError as problem:
         raise SpaceError(
             f"{folder} cannot be written: {problem.strerror}; make it where it can, and mount it"
@@ -66,7 +75,7 @@ def _make(folder: Path, asked: dict[str, VectorKNN], told: Told | None, threads:
         if all(path.is_file() for path in paths):
             continue
         if told is not None:
-            told(f"preparing {name}", n, len(asked))
+            told(f"preparing {name}", n, len(asked) + 1)
         weights = part.weights
         assert isinstance(weights, VectorWeights)
         beside = [path.with_name(f"{path.name}.{os.getpid()}.new") for path in paths]
@@ -84,6 +93,11 @@ def graph_path(folder: Path, name: str) -> Path:
 def neighbours_path(folder: Path, name: str) -> Path:
     """Return where the best items for each single item of a model lie."""
     return folder / f"{name}.npy"
+
+
+def near_path(folder: Path) -> Path:
+    """Return where the lists of what is near each item lie."""
+    return folder / "near.npy"
 
 
 def by_vectors(space: Space) -> dict[str, VectorKNN]:

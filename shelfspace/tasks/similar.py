@@ -81,7 +81,10 @@ def similar(
         subjects = items or [said.subject]
     allowed, itself = _but_itself(rows, allowed)
     lists = Lists(space, "similar", k, diversity, diversify)
-    found, scores = space.index.search(queries, lists.at_least, allowed=allowed, exclude=itself)
+    known = None
+    if space.near is not None and len(items) == 1 and not said:
+        known = space.near.of(int(rows[0]), lists.at_least, allowed)
+    found, scores = known or space.index.search(queries, lists.at_least, allowed=allowed, exclude=itself)
     titles, hits = space.titles, []
     joins = joins_of(space) if why else None
     for n, subject in enumerate(subjects):
