@@ -3,13 +3,15 @@
     python benchmarks/quick.py --run RUN [--users 300] [--events 20]
 
 A server answers one shopper from the best items of each model and from sums that it keeps of a past; a batch of more
-than eight is scored over every item, as `Space.recommend` does. Households are drawn at random; each is asked for by
-itself and in such a batch, first with the past that the space knows, then after so many events of theirs, one at a
-time, of products drawn at random, each followed by a question (so that sums go on from kept ones). `same` is the share
-of lists of ten that are alike in every place, `overlap` the share of the ten items.
+than eight is scored over every item, as `Space.recommend` does. Households are drawn at random, and as many visitors of
+one basket are made as in `serving.py`. Each is asked for by itself and in such a batch, first with the past that is
+known, then after so many events of theirs, one at a time, of what others took, drawn from the log, each followed by a question (so
+that sums go on from kept ones). `same` is the share of lists of ten that are alike in every place, `overlap` the share
+of the items.
 """
 
 import argparse
+import itertools
 import json
 import shutil
 import sys
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from load import machine, write
+from serving import visitors
 
 from shelfspace.live.live import Live
 from shelfspace.space import Space
@@ -58,7 +61,7 @@ def compared(live: Live, users: list[str]) -> dict[str, object]:
         first, first_ms = singly(space, users, seen)
         _, again_ms = singly(space, users, seen)
         exact = together(space, users, seen)
-        overlaps = [len({*a} & {*b}) / K for a, b in zip(first, exact, strict=True)]
+        overlaps = [len({*a} & {*b}) / max(1, len(b)) for a, b in zip(first, exact, strict=True)]
         said[seen] = {
             "same": round(float(np.mean([a == b for a, b in zip(first, exact, strict=True)])), 4),
             "overlap": round(float(np.mean(overlaps)), 4),
@@ -66,6 +69,11 @@ def compared(live: Live, users: list[str]) -> dict[str, object]:
             "ms asked again, median": round(float(np.median(again_ms)), 3),
         }
     return said
+
+
+def event(user: str, item: str, when: float) -> Write:
+    """Return an event."""
+    return Write("event", "add", item, user, body={"timestamp": when})
 
 
 def main() -> None:
@@ -82,17 +90,19 @@ def main() -> None:
     try:
         live = Live.open(args.run, store)
         space = live.space
-        users = sorted(rng.choice(space.users.array.to_pylist(), args.users, replace=False).tolist())
         items, last = space.catalogue.ids.array.to_pylist(), float(space.history.now or 0.0) * 86_400
-        figures: dict[str, object] = {"known pasts": compared(live, users)}
-        for n in range(args.events):
-            body = {"timestamp": last + n}
-            store.append(
-                [Write("event", "add", items[rng.integers(len(items))], u, body=body) for u in users]
-            )
-            live.catch_up()
-            singly(live.space, users, "exclude")
-        figures[f"after {args.events} events each"] = compared(live, users)
+        known = sorted(rng.choice(space.users.array.to_pylist(), args.users, replace=False).tolist())
+        baskets = dict(itertools.islice(visitors(space, rng).items(), args.users))
+        store.append([event(u, item, last) for u, basket in baskets.items() for item in basket])
+        live.catch_up()
+        figures, taken = {}, space.history.item
+        for name, users in (("households", known), ("visitors", list(baskets))):
+            figures[name] = compared(live, users)
+            for n in range(args.events):
+                store.append([event(u, items[taken[rng.integers(len(taken))]], last + n) for u in users])
+                live.catch_up()
+                singly(live.space, users, "exclude")
+            figures[f"{name}, after {args.events} events each"] = compared(live, users)
     finally:
         store.close()
         shutil.rmtree(folder)

@@ -6,9 +6,9 @@
 The load generator runs on the same machine and takes its share of it. Half of the questions are `GET /similar/ITEM`,
 ITEM drawn uniformly from all products, half are `GET /recommend/SHOPPER`; before every second `recommend` an event of
 that shopper is sent and acknowledged, which is on disk then (SQLite, `synchronous=FULL`). Shoppers are drawn uniformly
-from the 2,469 households with their whole history, and from 2,500 visitors whom the space does not know: the server
-was sent a basket of the year for each of them beforehand. Rates count `similar` and `recommend` alone, events come on top.
-No answer is kept by the server: a question that comes again is answered anew. `distinct` is the share of questions
+from the 2,469 households with their whole history, and from 3,000 visitors whom the space does not know: the server
+was sent a basket of the year for each of them beforehand. Rates count `similar` and `recommend` alone, events come on
+top. No answer is kept by the server: a question that comes again is answered anew. `distinct` is the share of questions
 whose product, or shopper and last event, had not been asked before. Before it is measured every shopper is asked for
 once on each worker, one after the other: what is kept of a past is made then, and later answers go on from it; the time
 of these first answers is told by itself.
@@ -49,7 +49,7 @@ from load import (
 
 import shelfspace as ss
 
-VISITORS = 2_500
+VISITORS = 3_000
 BATCH = 500
 MOST_A_SECOND = 4_000
 KINDS = ("similar", "recommend", "recommend, fresh")

@@ -1,5 +1,6 @@
 """What shoppers did, followed as it happens. E events of one shopper, B shoppers, N items."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -35,10 +36,13 @@ class Columns(NamedTuple):
 class Since:
     """The events of one shopper that came after the space was made, in the order they were kept.
 
-    started: the sequence number of the first of them.
+    started: the sequence number of the first of them;  latest: the time that none of them was before, so far;
+    late: whether one was.
     """
 
     started: int = 0
+    latest: float = -math.inf
+    late: bool = False
     item: list[int] = field(default_factory=list)
     time: list[float] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
@@ -80,7 +84,8 @@ class Followed:
             return
         own = self.own(user)
         if own is None:
-            own = self.since[user] = Since(seq)
+            own = self.since[user] = Since(seq, self._last(user))
+        own.late, own.latest = own.late or time < own.latest, max(own.latest, time)
         own.item.append(item)
         own.time.append(time)
         own.kind.append(kind)
@@ -139,8 +144,7 @@ class Followed:
         weight = np.concatenate([weight, self.weights[kinds]])
         kind = np.concatenate([kind, kinds])
         basket = np.concatenate([basket, np.array(own.basket[:whole], np.int32)])
-        late = max(0, len(base.time[part]) - 1)
-        if (time[late + 1 :] < time[late:-1]).any():  # something came late
+        if own.late:
             order = np.argsort(time, kind="stable")
             return Columns(item, time, weight, kind, basket).where(order)
         return Columns(item, time, weight, kind, basket)
@@ -151,6 +155,12 @@ class Followed:
         if self.forgotten:
             rows[[self._forgotten_at(user) > 0 for user in users]] = -1
         return rows
+
+    def _last(self, user: str) -> float:
+        """Return when a shopper did something last in the base."""
+        row = self.row(user)
+        start, end = self.base.indptr[row : row + 2].tolist() if row >= 0 else (0, 0)
+        return float(self.base.time[end - 1]) if end > start else -math.inf
 
     def _forgotten_at(self, user: str) -> int:
         return self.forgotten.get(self.fingerprint(user), 0) if self.forgotten else 0

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,8 @@ class Entry:
     @property
     def nbytes(self) -> int:
         """Bytes that it takes, about."""
-        return 500 + sum(
-            int(getattr(own, "nbytes", 0)) for own in (*self.sums.values(), *self.others.values())
-        )
+        every = (*self.sums.values(), *self.others.values())
+        return 500 + sum([int(own.nbytes) for own in every if own is not None])
 
 
 class Pasts:
@@ -73,7 +73,8 @@ class Pasts:
 
     def of(self, past: History, narrow: Mapping[str, Narrow]) -> Kept:
         """Return what these models keep of a past; made from what was kept of its first events, where there is any."""
-        size, moment = past.num_events, _moment(past)
+        size, asks_when = past.num_events, any(model.asks_when for model in narrow.values())
+        moment = _moment(past) if asks_when else b""
         key, digest = _digest(past, min(size, FIRST)), _digest(past, size)
         before = self._take(key)
         entry = Entry(size, digest, moment, {}, {})
@@ -169,15 +170,26 @@ class Quick(Blend):
 
     def _of_one(self, past: History, allowed: npt.NDArray[np.bool_], mode: Mode, most: int) -> Scored:
         """Return the candidates of one shopper."""
-        weights = self._weights(past, mode)
-        narrow = {name: self.narrow[name] for name in weighed(weights)}
+        narrow, factors = self._asked[id(self._weights(past, mode))]
         kept = self.pasts.of(past, narrow)
         found = [model.best(kept[name], past, allowed, most) for name, model in narrow.items()]
         rows = _each_once(np.concatenate(found)) if found else np.zeros(0, np.int32)
         values = np.zeros(len(rows), np.float32)
         for name, model in narrow.items():
-            values += np.float32(weights[name] * self.scales[name]) * model.at(kept[name], past, rows)
+            values += factors[name] * model.at(kept[name], past, rows)
         return Scored(rows, values)
+
+    @cached_property
+    def _asked(self) -> dict[int, tuple[dict[str, Narrow], dict[str, np.float32]]]:
+        """The models that each set of weights asks, and what their scores are multiplied by."""
+        every = [*self.weights.values(), *(own.weights for owns in self.slices.values() for own in owns)]
+        return {
+            id(weights): (
+                {name: self.narrow[name] for name in weighed(weights)},
+                {name: np.float32(weights[name] * self.scales[name]) for name in weighed(weights)},
+            )
+            for weights in every
+        }
 
     def _weights(self, past: History, mode: Mode) -> Mapping[str, float]:
         """Return the weights that one shopper is answered by."""

@@ -27,8 +27,12 @@ MOST_FETCHED = 4_096
 """More are not asked of a graph: then every item that may be answered is scored."""
 
 FEW_TERMS = 16
+"""Of more past items the terms are added as a sparse row."""
 
-LEAST_CARRIED = 0.8
+STEP = 32
+"""A graph is asked for multiples of it, so that what was found for a past is enough when it is a little longer."""
+
+LEAST_CARRIED = 0.5
 """Where less of a sum was there when its best items were looked for, a graph is asked again."""
 
 _COLUMNS = ("item", "time", "weight", "kind", "basket")
@@ -128,7 +132,7 @@ class Dense(Summed):
     def more(self, kept: Sum, past: History, start: int) -> Sum:
         """Return the sum with more events; where none is of a modelled item all fades alike, and the best stay so."""
         longer = super().more(kept, past, start)
-        if (self._places(past.item[start:]) < 0).all():
+        if not any(self._is_modelled(item) for item in past.item[start:].tolist()):
             longer.top[:] = kept.top
         return longer
 
@@ -152,18 +156,21 @@ class Dense(Summed):
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
         """Return the scores of items."""
-        place = self._places(rows)
+        place = self._places(rows, past.num_items)
         found: Floats = kept.parts.take(place, mode="wrap") * self.gain.take(place, mode="wrap")
         found *= self.scale(kept, past)
         found[place < 0] = 0.0  # -1 took the last
         return found
 
-    def _places(self, rows: Rows) -> Rows:
+    def _places(self, rows: Rows, num_items: int) -> Rows:
         """Return where items are among those modelled, -1: nowhere; what came later is not."""
         found: Rows = self.place.take(rows, mode="clip")
-        if len(rows) and rows.max() >= len(self.place):
+        if num_items > len(self.place):
             found[rows >= len(self.place)] = -1
         return found
+
+    def _is_modelled(self, item: int) -> bool:
+        return item < len(self.place) and bool(self.place[item] >= 0)
 
     @property
     def _size(self) -> int:
@@ -177,6 +184,8 @@ class Dense(Summed):
         place = self.place[items]
         modelled = place >= 0
         place, values = place[modelled], values[modelled]
+        if not len(place):
+            return np.zeros(self._size, np.float32)
         if len(place) <= FEW_TERMS:  # a sparse row takes longer to make than these to add
             few: Floats = values @ self.weights.matrix[place]
             return few
@@ -216,7 +225,8 @@ class Vectors(Summed):
             return np.zeros(0, np.int32)
         allowed = allowed[: len(self.vectors)]
         num_allowed = int(np.count_nonzero(allowed))
-        fetch = -(-2 * k * len(allowed) // max(num_allowed, 1))
+        had = min(k, past.num_events)  # of what is nearest some may be theirs already
+        fetch = STEP * -(-(k + had) * len(allowed) // (max(num_allowed, 1) * STEP))
         while num_allowed > FEW_ALLOWED and fetch <= MOST_FETCHED:
             share, top = self._top(kept, fetch)
             found = top[allowed[top]]
@@ -227,7 +237,7 @@ class Vectors(Summed):
 
     def at(self, kept: Sum, past: History, rows: Rows) -> Floats:
         """Return the scores of items. O(R D)."""
-        if len(rows) and rows.max() >= len(self.vectors):
+        if past.num_items > len(self.vectors):
             known = rows < len(self.vectors)
             found = np.zeros(len(rows), np.float32)
             found[known] = self._scored(kept, rows[known])
