@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-from shelfspace.errors import ShelfspaceError, SpaceError, StoreError
+from shelfspace.errors import InputError, ShelfspaceError, SpaceError, StoreError
 from shelfspace.live.following import GROWING, Following
 from shelfspace.live.prepared import graphs_of, version_of
 from shelfspace.space import Space
@@ -160,7 +162,24 @@ class Live:
 def _following(run: Path, version: int, store: Store, *, threads: int = 0) -> Following:
     space = Space.open(run)
     check_store(space, store)
-    return Following(space, graphs_of(run, version, space, threads=threads), store)
+    following = Following(space, graphs_of(run, version, space, threads=threads), store)
+    _warm(following.space)
+    return following
+
+
+def _warm(space: Space) -> None:
+    """Ask what most ask, so that nobody waits for what is loaded at a first question: an encoder, tables of ids."""
+    if not len(space.catalogue):
+        return
+    item, title = space.catalogue.ids.text(0), space.titles[0]
+    user = space.users.text(0) if len(space.users) else None
+    for ask in (
+        partial(space.similar, item),
+        partial(space.recommend, user, history=[item]),
+        partial(space.search, title[:100]),
+    ):
+        with suppress(InputError):  # a shop without events, or without words
+            ask()
 
 
 def check_store(space: Space, store: Store) -> None:
