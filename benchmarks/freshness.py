@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -61,7 +62,7 @@ def named(body: bytes) -> list[str]:
     return [hit["item_id"] for hit in json.loads(body)["hits"]]
 
 
-async def until(one: Connection, path: str, holds: "callable") -> None:  # type: ignore[valid-type]
+async def until(one: Connection, path: str, holds: Callable[[list[str]], bool]) -> None:
     """Ask again until an answer is as it should be."""
     begun = time.perf_counter()
     while time.perf_counter() - begun < LIMIT:
@@ -150,6 +151,7 @@ async def swap(load: Load, run: Path, made: list[Connection], rate: float) -> di
 async def measured(args: argparse.Namespace, run: Path, port: int) -> dict[str, object]:
     """Measure it all."""
     load = Load(run, seed=1)
+    load.users, load.visitors = load.households, {}
     found: dict[str, object] = {}
     async with connections(port, 2 * args.workers) as made:  # handed to the workers in turn
         parts = {

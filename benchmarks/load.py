@@ -91,11 +91,19 @@ class Connection(asyncio.Protocol):
         if step is None:
             self.left = None
             self.done(self)
-        elif self.transport is None:
-            self._lost()
         else:
-            self.kind = step[0]
-            self.transport.write(step[1])
+            self.kind, self.sent = step
+            if self.transport is not None:
+                self.transport.write(self.sent)
+            else:  # it was idle for so long that the server closed it
+                opened = asyncio.ensure_future(self.open())
+                opened.add_done_callback(lambda _: self._send())
+
+    def _send(self) -> None:
+        if self.transport is not None:
+            self.transport.write(self.sent)
+        else:
+            self._lost()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport."""

@@ -5,9 +5,9 @@
 A server answers one shopper from the best items of each model and from sums that it keeps of a past; a batch of more
 than eight is scored over every item, as `Space.recommend` does. Households are drawn at random, and as many visitors of
 one basket are made as in `serving.py`. Each is asked for by itself and in such a batch, first with the past that is
-known, then after so many events of theirs, one at a time, of what others took, drawn from the log, each followed by a question (so
-that sums go on from kept ones). `same` is the share of lists of ten that are alike in every place, `overlap` the share
-of the items.
+known, then after so many events of theirs, one at a time, of what others took, drawn from the log, each followed by a
+question (so that sums go on from kept ones). `same` is the share of lists of ten that are alike in every place,
+`overlap` the share of the items.
 """
 
 import argparse

@@ -93,6 +93,7 @@ def folded(
         gone=stock.gone,
         seq=found.seq,
         followed=None,
+        near=None,
     )
     return Folded(made, stock, users, past, left_out, tuple(dict.fromkeys(notes)))
 

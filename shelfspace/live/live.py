@@ -11,7 +11,7 @@ from typing import Self
 
 from shelfspace.errors import InputError, ShelfspaceError, SpaceError, StoreError
 from shelfspace.live.following import GROWING, Following
-from shelfspace.live.prepared import graphs_of, version_of
+from shelfspace.live.prepared import graphs_of, in_turn, version_of
 from shelfspace.space import Space
 from shelfspace.store.store import Store
 
@@ -133,9 +133,10 @@ class Live:
             current = version_of(self.run)
             if current in (self.version, self.refused):
                 return False
-            following = _following(self.run, current, self.store, threads=1)
-            seq = _caught_up(following, self.store, following.base.seq)
-            following.renew()
+            with in_turn(self.run):  # the other workers of the machine answer meanwhile
+                following = _following(self.run, current, self.store, threads=1)
+                seq = _caught_up(following, self.store, following.base.seq)
+                following.renew()
             with self._taking:
                 self._seq = _caught_up(following, self.store, seq)
                 self._following, self.version, self.refused = following, current, None

@@ -6,7 +6,8 @@ RUN/serving/N/   NAME.usearch and NAME.npy a model, near.npy; may be deleted at 
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from shelfspace.blend import weighed
@@ -83,6 +84,17 @@ def _make(folder: Path, asked: dict[str, VectorKNN], told: Told | None, threads:
         neighbours(graph, weights.vectors, NEIGHBOURS, beside[1], threads=threads)
         for made, path in zip(beside, paths, strict=True):
             made.replace(path)
+
+
+@contextmanager
+def in_turn(run: Path) -> Iterator[None]:
+    """Wait until no other process of this machine opens a version of the run; where nothing can be written, do not."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            (run / FOLDER).mkdir(exist_ok=True)
+            file = held.enter_context((run / FOLDER / "opening").open("a"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def graph_path(folder: Path, name: str) -> Path:

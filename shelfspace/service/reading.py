@@ -28,6 +28,9 @@ _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _FLAGS = {"true": True, "false": False}
 
+MOST_KNOWN = 30
+"""So many names are told where none is like the one given."""
+
 MOST_TOLD = 3
 """So many faults are told of one body."""
 
@@ -76,7 +79,8 @@ def _faults(problem: ValidationError, known: Iterable[str], noun: str, first: in
         path = [f"row {first + row}", *rest] if isinstance(row, int) else [row, *rest]
         if fault["type"] == "extra_forbidden":
             wrong = str(path.pop())[:100]
-            message = f"there is no {noun} {wrong!r}{did_you_mean(wrong, known)}"
+            near = did_you_mean(wrong, known) or f"; known: {', '.join(list(known)[:MOST_KNOWN])}"
+            message = f"there is no {noun} {wrong!r}{near}"
         else:
             message = fault["msg"]
         told[": ".join(part for part in (".".join(map(str, path))[:200], message) if part)] = None

@@ -28,6 +28,9 @@ from shelfspace.store.store import Store
 from shelfspace.store.writer import Writer
 from shelfspace.tasks.results import Hits
 
+SWITCH = 0.0005
+"""Seconds after which a thread must let another have its turn: answers do not wait long for one that opens a space."""
+
 
 class Served:
     """Everything that a worker answers with, opened in order and closed in reverse.
@@ -125,6 +128,7 @@ def main() -> int:
     """Answer until told to stop."""
     settings = Serving.from_json(os.environ[VARIABLE])
     configure(settings.log_level)
+    sys.setswitchinterval(SWITCH)
     try:
         served = Served(settings, Path(os.environ[SHARED]))
     except ShelfspaceError as problem:
