@@ -1,4 +1,4 @@
-"""Versions of a space: folded from a store, whole or not at all, and back."""
+"""A new version of a space: folded from a store, whole or not at all."""
 
 import fcntl
 import json
@@ -19,38 +19,11 @@ from shelfspace import holding, updating, versioning
 from shelfspace.cli import updating as commands
 from shelfspace.encode.learnt import Learnt
 from shelfspace.encode.neighbours import LearntKNN
-from shelfspace.errors import InputError, JobError, SpaceError
+from shelfspace.errors import JobError, SpaceError
 from shelfspace.linear.popularity import Popularity
 from shelfspace.store.records import Write
 from shelfspace.store.store import Store
-
-DAY = 86_400.0
-NEW = {"title": "leather boot of suede", "price": 12.0, "category": ["boot"]}
-
-
-def event(item: str, user: str | None, time: float, **body: object) -> Write:
-    return Write("event", "add", item, user, body={"timestamp": time, "event": "purchase", **body})
-
-
-def fill(run: Path) -> None:
-    """Put into a run's store what a shop does in a day."""
-    space = ss.open(run)
-    start = (space.history.now or 0.0) * DAY
-    store = Store.open(run)
-    store.append(
-        [
-            Write("item", "put", "suede", body=NEW),
-            Write("item", "patch", "sku-005", body={"title": "tea boot model 5"}),
-            Write("item", "delete", "sku-006"),
-            *(event("suede", f"user-{n}", start + 60 * n, basket_id=f"n{n}") for n in (0, 12, 18)),
-            event("sku-012", "visitor", start + 900),
-            event("suede", None, start + 960, session_id="s1"),
-            event("sku-018", None, start + 960, session_id="s1"),
-            event("nothing", "user-1", start + 1000),
-        ]
-    )
-    store.forget("user-2")
-    store.close()
+from tests.a_day import event, fill
 
 
 @pytest.fixture
@@ -167,50 +140,6 @@ def test_folding_in_parts_answers_as_folding_at_once(small_run: Path, run: Path,
     users = [f"user-{n}" for n in range(3, 40) if f"user-{n}" in found.users]
     one, other = found.recommend(users, k=10).table, at_once.recommend(users, k=10).table
     assert np.allclose(one["score"].to_numpy(), other["score"].to_numpy(), atol=1e-4)
-
-
-def test_an_earlier_version_comes_back_and_nothing_is_lost(run: Path):
-    first = ss.open(run).recommend("user-0", k=10, why=True).table
-    updating.update(run)
-    back = versioning.rollback(run)
-    assert back.seq == 0
-    assert back.recommend("user-0", k=10, why=True).table.equals(first)
-    again = updating.updated(run)
-    assert (again.version, again.base, again.counts["events"]) == (3, 1, 6)
-    assert versioning.rollback(run, to=2).seq == again.seq
-    listed = versioning.versions(run)
-    assert [(v.number, v.current) for v in listed] == [(1, False), (2, True), (3, False)]
-    assert listed[0].update is None
-    assert listed[2].update is not None
-    assert listed[2].num_items == len(again.space.catalogue)
-    assert listed[2].num_events == again.space.history.num_events
-
-
-def test_a_version_that_is_not_there_or_not_whole_is_refused(run: Path):
-    with pytest.raises(SpaceError, match="no version before 1"):
-        versioning.rollback(run)
-    updating.update(run)
-    with pytest.raises(SpaceError, match=r"no version 7; it holds \[1, 2\]"):
-        versioning.rollback(run, to=7)
-    (run / "spaces" / "1" / "history.npz").write_bytes(b"PK garbage")
-    with pytest.raises(SpaceError, match=r"history\.npz"):
-        versioning.rollback(run)
-    assert (run / "current").read_text("utf-8") == "2"
-
-
-def test_old_versions_go_but_never_the_current_or_the_one_before(run: Path):
-    store, start = Store.open(run), 1.8e9
-    for n in range(4):
-        store.append([event("sku-012", f"late-{n}", start + n)])
-        updating.update(run, store=store, keep=2)
-    store.close()
-    assert sorted(path.name for path in (run / "spaces").iterdir()) == ["4", "5"]
-    assert [v.number for v in versioning.versions(run)] == [4, 5]
-    versioning.rollback(run)
-    updating.update(run, keep=1)
-    assert sorted(path.name for path in (run / "spaces").iterdir()) == ["4", "6"]
-    with pytest.raises(InputError, match="keep = 0"):
-        updating.update(run, keep=0)
 
 
 def test_drift_since_the_training_adds_up_over_updates(run: Path):
