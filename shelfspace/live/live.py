@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from shelfspace.errors import InputError, ShelfspaceError, SpaceError, StoreError
+from shelfspace.errors import ShelfspaceError, SpaceError, StoreError
 from shelfspace.live.following import GROWING, Following
 from shelfspace.live.prepared import graphs_of, in_turn, version_of
 from shelfspace.space import Space
@@ -179,7 +179,7 @@ def _warm(space: Space) -> None:
         partial(space.recommend, user, history=[item]),
         partial(space.search, title[:100]),
     ):
-        with suppress(InputError):  # a shop without events, or without words
+        with suppress(ShelfspaceError):  # a shop without events, or without words
             ask()
 
 
