@@ -58,7 +58,7 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
 class Connection(asyncio.Protocol):
     """A connection that sends one request after the other; as little as can be stands between it and the socket.
 
-    `ask` is for one request at a time; `play` sends a script and calls back, at a third of the price.
+    `ask` is for one request at a time; `play` sends a script and calls back, which costs less.
     """
 
     def __init__(self, port: int) -> None:

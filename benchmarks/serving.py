@@ -1,7 +1,7 @@
 """The service under load, on the space of a year of a grocer's purchases (The Complete Journey, 92 thousand products).
 
     shelfspace demo cj && shelfspace train cj/shop.toml --out RUN --set index.use=hnsw --set search.k1=1.2
-    python benchmarks/serving.py --run RUN [--seconds 30] [--rate 1000] [--workers 2]
+    python benchmarks/serving.py --run RUN [--seconds 30] [--rates 1000] [--workers 2]
 
 The load generator runs on the same machine and takes its share of it. Half of the questions are `GET /similar/ITEM`,
 ITEM drawn uniformly from all products, half are `GET /recommend/SHOPPER`; before every second `recommend` an event of
@@ -249,11 +249,11 @@ async def measured(args: argparse.Namespace, port: int) -> dict[str, object]:
     found: dict[str, object] = {"arrived before": await arrive(load, port)}
     found["first answers, one at a time"] = await warm(load, port, args.workers)
     print(json.dumps(found, indent=1))
-    await speed(load, port, args.rate / 2, 8)
-    found["speed"] = {}
-    for rate in args.rates or [args.rate]:
-        found["speed"][f"{rate:g}"] = await speed(load, port, rate, args.seconds)  # type: ignore[index]
-        print(json.dumps(found["speed"][f"{rate:g}"], indent=1))  # type: ignore[index]
+    await speed(load, port, max(args.rates) / 2, 8)
+    steady = found["speed"] = dict[str, object]()
+    for rate in args.rates:
+        steady[f"{rate:g}"] = await speed(load, port, rate, args.seconds)
+        print(json.dumps(steady[f"{rate:g}"], indent=1))
     found["throughput"] = {str(n): await throughput(load, port, n, args.seconds) for n in (8, 12, 16)}
     print(json.dumps(found["throughput"], indent=1))
     found["search"] = {f"{rate:g}": await searching(load, port, rate, args.seconds / 2) for rate in (20, 50)}
@@ -284,8 +284,7 @@ def main() -> None:
     )
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--rate", type=float, default=1000)
-    parser.add_argument("--rates", type=float, nargs="*")
+    parser.add_argument("--rates", type=float, nargs="+", default=[1000.0])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", type=int, default=0, help="measure memory over so many requests")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/serving.json")
@@ -294,7 +293,8 @@ def main() -> None:
         figures = uvloop.run(measured(args, port))
     about = {
         "command": "python benchmarks/serving.py --run RUN "
-        f"--seconds {args.seconds:g} --rate {args.rate:g} --workers {args.workers} --memory {args.memory}",
+        f"--seconds {args.seconds:g} --rates {' '.join(f'{rate:g}' for rate in args.rates)} "
+        f"--workers {args.workers} --memory {args.memory}",
         "machine": machine(),
         "versions": {
             n: version(n) for n in ("fastapi", "uvicorn", "uvloop", "usearch", "numpy", "sqlalchemy")
@@ -302,9 +302,7 @@ def main() -> None:
         "workers": args.workers,
     }
     if args.write:
-        path = Path(__file__).parent / "results" / "serving.json"
-        before = json.loads(path.read_text("utf-8"))["figures"] if path.is_file() else {}
-        write(path, about | {"figures": before | figures})  # memory is not measured every time
+        write(Path(__file__).parent / "results" / "serving.json", about | {"figures": figures})
 
 
 if __name__ == "__main__":

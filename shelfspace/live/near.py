@@ -26,7 +26,7 @@ class NearLists:
     lists: int32 [N, M], the nearest first, -1 where there are fewer;  vectors: float32 [N or more, D] of the space;
     later: int32, rising: rows that came or changed since; what lists say of them is passed over.
 
-    Cost of a question: O(M D), a fifth of a search in a graph.
+    Cost of a question: O(M D), and O(L D) for L rows that came later.
     """
 
     lists: Rows

@@ -215,7 +215,7 @@ class View:
         )
 
     def _of_one(self, user: str) -> History:
-        """Return what `of` does for one shopper, in a fifth of its steps: most questions are of one."""
+        """Return what `of` does for one shopper, in fewer steps: most questions are of one."""
         [found] = self._columns([user])
         base, now = self.followed.base, self.followed.base.now
         if now is not None and len(found.time):

@@ -48,7 +48,7 @@ class Table:
     """The routes of simple paths, by method and first part.
 
     A router tries one route after the other, of some fifty here, and has layers of its own around them: together a
-    third of what a quick answer takes. Whatever is not in the table is the router's.
+    quarter of what a quick answer takes. Whatever is not in the table is the router's.
 
     Args:
         routes: all routes, in their order; of two that fit the first one counts.

@@ -74,6 +74,8 @@ def test_what_they_say_is_what_a_search_says(
         said = found.of(row, k, allowed)
         if row in new or k >= near.MOST:
             assert said is None
+        elif k <= 20 and share == 1.0:  # of 48 listed at most 22 changed
+            assert said is not None
         if said is not None:
             rows, scores = whole.search(vectors[[row]], k, allowed=allowed)
             assert said[0].tolist() == rows.tolist()
